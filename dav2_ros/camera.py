@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A calibrated camera as an immutable value. Geometry never changes a camera: it returns a new one.
+
+Pixel centres are integers (OpenCV, ROS): the left edge of the first pixel is at u = -0.5. A resize therefore moves the
+principal point by half a pixel in both grids: `(cx + 0.5) * sx - 0.5`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+PERSPECTIVE_MODELS = ('plumb_bob', 'rational_polynomial')  # OpenCV's calib3d order of coefficients (REP 104)
+FISHEYE_MODELS = ('equidistant', 'fisheye')  # OpenCV's fisheye order
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Size, intrinsics (pixels) and lens distortion of the picture they describe.
+
+    Raises ValueError for sizes or focal lengths that no camera has, and for a distortion model we do not know.
+    """
+
+    width: int
+    height: int
+    fx_px: float
+    fy_px: float
+    cx_px: float
+    cy_px: float
+    distortion_model: str = ''
+    distortion: tuple[float, ...] = ()  # as in CameraInfo.d; all zero means none
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f'A camera image of {self.width}x{self.height} pixels has no pixels: check width and height.')
+        values = (self.fx_px, self.fy_px, self.cx_px, self.cy_px, *self.distortion)
+        if not all(map(math.isfinite, values)) or self.fx_px <= 0 or self.fy_px <= 0:
+            raise ValueError(
+                f'Focal lengths fx={self.fx_px}, fy={self.fy_px} px (principal point {self.cx_px}, {self.cy_px}) are not '
+                'those of a calibrated camera: calibrate it, or publish its camera_info.'
+            )
+        if self.is_distorted and self.distortion_model not in PERSPECTIVE_MODELS + FISHEYE_MODELS:
+            raise ValueError(
+                f'Distortion model {self.distortion_model!r} is not one of '
+                f'{", ".join(PERSPECTIVE_MODELS + FISHEYE_MODELS)}: rectify the image first.'
+            )
+
+    @classmethod
+    def from_hfov(cls, width: int, height: int, hfov_rad: float) -> Camera:
+        """Make a pinhole with square pixels, centred, from its horizontal field of view."""
+        f_px = 0.5 * width / math.tan(0.5 * hfov_rad)
+        return cls(width, height, f_px, f_px, 0.5 * (width - 1), 0.5 * (height - 1))
+
+    @property
+    def is_distorted(self) -> bool:
+        return any(self.distortion)
+
+    @property
+    def f_px(self) -> float:
+        """One focal length for both axes: the geometric mean, which keeps the area that a pixel sees."""
+        return math.sqrt(self.fx_px * self.fy_px)
+
+    @property
+    def hfov_rad(self) -> float:
+        """Horizontal field of view of the undistorted pinhole, edge to edge."""
+        left, right = self.cx_px + 0.5, self.width - 0.5 - self.cx_px
+        return math.atan2(left, self.fx_px) + math.atan2(right, self.fx_px)
+
+    @property
+    def k(self) -> np.ndarray:
+        """(3, 3) float64 intrinsic matrix."""
+        return np.array([[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]])
+
+    def resized(self, width: int, height: int) -> Camera:
+        """Return the camera of this picture after a resize (half-pixel convention) to width x height."""
+        sx, sy = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx_px=self.fx_px * sx,
+            fy_px=self.fy_px * sy,
+            cx_px=(self.cx_px + 0.5) * sx - 0.5,
+            cy_px=(self.cy_px + 0.5) * sy - 0.5,
+        )
+
+    def cropped(self, x: int, y: int, width: int, height: int) -> Camera:
+        """Return the camera of the sub-picture whose top left pixel is (x, y)."""
+        return replace(self, width=width, height=height, cx_px=self.cx_px - x, cy_px=self.cy_px - y)
+
+    def strided(self, stride: int) -> Camera:
+        """Return the camera of `picture[::stride, ::stride]`: pixel 0 stays pixel 0, so there is no half pixel here."""
+        return replace(
+            self,
+            width=-(-self.width // stride),
+            height=-(-self.height // stride),
+            fx_px=self.fx_px / stride,
+            fy_px=self.fy_px / stride,
+            cx_px=self.cx_px / stride,
+            cy_px=self.cy_px / stride,
+        )
+
+    def rectified(self) -> Camera:
+        """Return the same pinhole without its lens distortion."""
+        return replace(self, distortion_model='', distortion=())
+
+    def rays(self) -> np.ndarray:
+        """Return (H, W, 2) float32 x/z and y/z of every pixel's ray, distortion undone.
+
+        Multiplied by Z depth they are X and Y in the optical frame (REP 103: x right, y down, z forward).
+        """
+        if not self.is_distorted:
+            x = (np.arange(self.width) - self.cx_px) / self.fx_px
+            y = (np.arange(self.height) - self.cy_px) / self.fy_px
+            return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+        u, v = np.meshgrid(np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64))
+        pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
+        d = np.asarray(self.distortion, np.float64)
+        if self.distortion_model in FISHEYE_MODELS:
+            rays = cv2.fisheye.undistortPoints(pixels, self.k, d[:4])
+        else:
+            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-8)
+            rays = cv2.undistortPointsIter(pixels, self.k, d, np.eye(3), np.eye(3), criteria)
+        return rays.reshape(self.height, self.width, 2).astype(np.float32)
+
+    def unproject(self, z_m: np.ndarray) -> np.ndarray:
+        """Lift Z depth (H, W) to points (H, W, 3) float32 in the optical frame; NaN and inf stay what they are."""
+        points = np.empty((*z_m.shape, 3), np.float32)
+        np.multiply(self.rays(), z_m[..., None], out=points[..., :2])
+        points[..., 2] = z_m
+        return points
+
+    def project(self, points_m: np.ndarray) -> np.ndarray:
+        """Project points (..., 3) in the optical frame to pixels (..., 2) float64; NaN for points behind the camera."""
+        p = np.asarray(points_m, np.float64).reshape(-1, 1, 3)
+        zero = np.zeros(3)
+        with np.errstate(invalid='ignore'):
+            in_front = p[:, 0, 2] > 0
+        d = np.asarray(self.distortion, np.float64)
+        uv = np.full((len(p), 2), np.nan)
+        if in_front.any():
+            if self.distortion_model in FISHEYE_MODELS and self.is_distorted:
+                found = cv2.fisheye.projectPoints(p[in_front], zero, zero, self.k, d[:4])[0]
+            else:
+                found = cv2.projectPoints(p[in_front], zero, zero, self.k, d if self.is_distorted else None)[0]
+            uv[in_front] = found[:, 0]
+        return uv.reshape(*np.shape(points_m)[:-1], 2)

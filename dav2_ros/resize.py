@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a picture to the network's grid, and from its depth back to the picture: both directions in one object."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dav2_ros.camera import Camera
+
+PATCH = 14
+# ImageNet statistics in RGB order (Depth-Anything-V2 depth_anything_v2/dpt.py, image2tensor).
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@dataclass(frozen=True)
+class ResizePlan:
+    """How a (height, width) picture becomes a (net_height, net_width) network input, and back."""
+
+    height: int
+    width: int
+    net_height: int
+    net_width: int
+
+    @classmethod
+    def lower_bound(cls, height: int, width: int, size: int = 518) -> ResizePlan:
+        """Plan the published resize: keep the aspect ratio, short side `size`, both sides multiples of 14.
+
+        (Depth-Anything-V2 util/transform.py, Resize "lower_bound"): each side is rounded half-to-even to a multiple
+        of the patch, and rounded up where that falls under `size`.
+        """
+        scale = max(size / height, size / width)
+
+        def side(pixels: int) -> int:
+            rounded = round(scale * pixels / PATCH) * PATCH
+            return rounded if rounded >= size else math.ceil(scale * pixels / PATCH) * PATCH
+
+        return cls(height, width, side(height), side(width))
+
+    @property
+    def tokens(self) -> int:
+        return self.net_height * self.net_width // PATCH**2
+
+    def camera(self, camera: Camera) -> Camera:
+        """Return the camera of the network's input."""
+        return camera.resized(self.net_width, self.net_height)
+
+    def apply(self, rgb: np.ndarray) -> np.ndarray:
+        """Turn (H, W, 3) uint8 RGB into (3, h, w) float32: normalised, then resized bicubic (a=-0.75, no antialias).
+
+        The published code resizes in float64 before it normalises; both steps are linear, so the order does not
+        matter and float32 differs from it by less than 1e-4. Values may leave the range of the input: not clipped.
+        """
+        scaled = cv2.subtract(rgb.astype(np.float32), (*(255.0 * MEAN).tolist(), 0.0))
+        cv2.multiply(scaled, (*(1.0 / (255.0 * STD)).tolist(), 0.0), dst=scaled)
+        if scaled.shape[:2] != (self.net_height, self.net_width):
+            scaled = cv2.resize(scaled, (self.net_width, self.net_height), interpolation=cv2.INTER_CUBIC)
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1))  # (h, w, 3) -> (3, h, w)
+
+    def undo(self, depth: np.ndarray, height: int | None = None, width: int | None = None) -> np.ndarray:
+        """Bring (h, w) float32 back to (height, width), by default the picture's: bilinear, corners aligned.
+
+        `cv2.resize` aligns pixel edges, not corners, so the map is written as the affine transform it is.
+        """
+        height, width = height or self.height, width or self.width
+        h, w = depth.shape
+        if (h, w) == (height, width):
+            return depth.copy()
+        sx = (w - 1) / max(width - 1, 1)
+        sy = (h - 1) / max(height - 1, 1)
+        to_source = np.array([[sx, 0.0, 0.0], [0.0, sy, 0.0]])
+        return cv2.warpAffine(
+            depth,
+            to_source,
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
