@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dav2_ros.models.files import is_safetensors, read_tensors
+from dav2_ros.models.files import is_safetensors, read_tensors, sha256_of
 from dav2_ros.models.info import METADATA_KEY, read_info
 from dav2_ros.models.registry import (
     BUNDLED,
@@ -20,6 +19,7 @@ from dav2_ros.models.registry import (
     REGISTRY,
     ModelError,
     ModelInfo,
+    hash_record,
     identify,
     is_first_generation,
     local_path,
@@ -89,11 +89,10 @@ def save(
     path = Path(path)
     weights = {k: v.detach().to('cpu', dtype or v.dtype).contiguous() for k, v in state_dict.items()}
     check(weights, info.preset, 'The state dict to save')
-    facts = json.loads(replace(info, file=path.name, sha256='').to_json())
-    metadata = json.dumps({**facts, 'notes': dict(notes or {})}, sort_keys=True)
+    facts = replace(info, file=path.name, sha256='').to_facts() | {'notes': dict(notes or {})}
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
-        save_file(weights, part, {METADATA_KEY: metadata})
+        save_file(weights, part, {METADATA_KEY: json.dumps(facts, sort_keys=True)})
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -160,15 +159,6 @@ def guess_preset(state_dict: Mapping[str, Tensor]) -> str | None:
     return None if token is None else dims.get(token.shape[-1])
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the sha-256 of a file as hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _locate(name_or_path: str | Path) -> tuple[Path, ModelInfo | None]:
     """Return the file, and the registry's entry if it was asked for by name."""
     name = str(name_or_path)
@@ -185,7 +175,7 @@ def _locate(name_or_path: str | Path) -> tuple[Path, ModelInfo | None]:
 
 def _check_recorded(path: Path, sha256: str) -> None:
     """Refuse a file that changed since it was fetched (`fetch` writes its hash beside it)."""
-    record = path.with_name(path.name + '.sha256')
+    record = hash_record(path)
     if record.is_file() and (wanted := record.read_text().split()[0]) != sha256:
         raise ModelError(f'{path} has sha-256 {sha256}, fetched was {wanted}: delete it and fetch it again.')
 

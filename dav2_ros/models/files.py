@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,15 @@ from dav2_ros.models.info import ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha-256 of a file as hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def is_safetensors(path: Path) -> bool:

@@ -83,27 +83,27 @@ class ModelInfo:
         endpoint = os.environ.get('HF_ENDPOINT', 'https://huggingface.co')
         return f'{endpoint}/{self.repo}/resolve/main/{self.file}' if self.repo else ''
 
-    def to_json(self) -> str:
-        """Write the facts, and the version of this format, as one JSON object."""
-        return json.dumps({'version': METADATA_VERSION, **asdict(self)}, sort_keys=True)
+    def to_facts(self) -> dict:
+        """Return the facts, and the version of this format, as JSON knows them."""
+        return {'version': METADATA_VERSION, **asdict(self)}
 
     @classmethod
-    def from_json(cls, text: str) -> ModelInfo:
-        """Read what `to_json` wrote; unknown keys are refused. Raises ModelError."""
+    def from_facts(cls, facts: dict) -> ModelInfo:
+        """Read what `to_facts` returned, perhaps with 'notes' added; other unknown entries are refused."""
+        facts = {key: value for key, value in facts.items() if key != 'notes'}
+        version = facts.pop('version', None)
+        if version != METADATA_VERSION:
+            raise ModelError(
+                f'The metadata has version {version}, not {METADATA_VERSION}: use a dav2_ros that reads it.'
+            )
+        known = {field.name for field in fields(cls)}
+        for key in facts:
+            if key not in known:
+                raise ModelError(f'The metadata has an entry {key!r} that we do not know: use a newer dav2_ros.')
         try:
-            facts = dict(json.loads(text))
-            version = facts.pop('version', None)
-            if version != METADATA_VERSION:
-                raise ModelError(
-                    f'The metadata has version {version}, not {METADATA_VERSION}: use a dav2_ros that reads it.'
-                )
-            unknown = sorted(set(facts) - {f.name for f in fields(cls)} - {'notes'})
-            if unknown:
-                raise ModelError(f'The model metadata has an unknown entry {unknown[0]!r}: update dav2_ros.')
-            facts.pop('notes', None)
             return cls(**facts)
-        except (TypeError, json.JSONDecodeError) as error:
-            raise ModelError(f'The model metadata is not readable ({error}): write the file again.') from error
+        except TypeError as error:
+            raise ModelError(f'The metadata does not describe a model ({error}): write the file again.') from error
 
     @classmethod
     def stated(
@@ -156,7 +156,16 @@ def read_header(path: Path) -> dict:
         raise ModelError(f'{path} is not a whole safetensors file ({error}): copy or fetch it again.') from error
 
 
+def read_facts(path: Path) -> dict:
+    """Read what our own safetensors files carry: the info and, under 'notes', how they were made; {} for others'."""
+    text = dict(read_header(path).get('__metadata__') or {}).get(METADATA_KEY, '{}')
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f'{path} has unreadable metadata ({error}): copy or fetch it again.') from error
+
+
 def read_info(path: Path) -> ModelInfo | None:
     """Read the info that our own safetensors files carry; None when there is none. Raises ModelError."""
-    text = dict(read_header(path).get('__metadata__') or {}).get(METADATA_KEY)
-    return None if text is None else ModelInfo.from_json(text)
+    facts = read_facts(path)
+    return ModelInfo.from_facts(facts) if facts else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dav2_ros.models.info import ModelError, ModelInfo, read_info
 
-__all__ = ['BUNDLED', 'BUNDLED_FILE', 'REGISTRY', 'ModelError', 'ModelInfo', 'identify', 'local_path', 'models_home']
+__all__ = ['BUNDLED', 'BUNDLED_FILE', 'REGISTRY', 'ModelError', 'ModelInfo']
 
 BUNDLED = 'vitt-procedural'
 BUNDLED_FILE = Path(__file__).parent / 'bundled' / f'{BUNDLED}.safetensors'
@@ -71,6 +71,18 @@ def models_home() -> Path:
 def local_path(info: ModelInfo) -> Path:
     """Return where the file of a known model is, or belongs (the hub calls many files alike: one folder per model)."""
     return BUNDLED_FILE if info.name == BUNDLED else models_home() / info.name / info.file
+
+
+def hash_record(path: Path) -> Path:
+    """Return the file, beside the weights, that holds the sha-256 they were fetched with (in sha256sum's format)."""
+    return path.with_name(f'{path.name}.sha256')
+
+
+def lookup(name: str) -> ModelInfo:
+    """Return the known model of this name; raises ModelError."""
+    if name not in REGISTRY:
+        raise ModelError(f'There is no model {name!r}: choose one of {", ".join(REGISTRY)}.')
+    return REGISTRY[name]
 
 
 def identify(path: Path, sha256: str) -> ModelInfo | None:

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command `dav2`: one sub-command per topic, each in the module that it is about."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dav2_ros.models.cli import models_app
+from dav2_ros.models.info import ModelError
+
+app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(models_app, name='models')
+
+
+def main() -> None:
+    """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
+    try:
+        app()
+    except ModelError as error:
+        sys.exit(f'dav2: {error}')
+
+
+if __name__ == '__main__':
+    main()
