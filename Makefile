@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+# The first Python 3.10 to 3.12 on the path (what the ROS 2 wheels exist for); PYTHON=... chooses another.
+RIGHT := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
+	$$p -c '$(RIGHT)' 2>/dev/null && echo $$p && break; done)
+TORCH ?= torch==2.13.0
+EXTRAS := ros,torch,onnx,bags,plot,train
+PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check --prefer-binary
+# what, when it changes, asks for a new installation
+SETUP := pyproject.toml setup.py $(wildcard message_build/*.py msg/*.msg)
+
+.PHONY: help demo test check bench colcon-check clean
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## run the depth node on the bundled bag; the pictures land in out/demo
+	@.venv/bin/python -m dav2_ros.demo
+
+test: .venv/.tests ## run the test suite (PYTEST_ARGS='-k camera' for a part of it)
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/.ruff ## lint and check the format
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+bench: .venv/.runtime ## measure the node's overhead
+	@.venv/bin/python bench/run.py
+
+colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, and run the built node
+	@.ci/colcon-check
+	@.ci/colcon-check --symlink-install
+
+clean: ## remove everything that was built; .venv keeps its packages
+	rm -rf build dist install log out *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'dav2_ros needs Python 3.10, 3.11 or 3.12: install one, or name it with make PYTHON=...'; exit 1; }
+	@$(PYTHON) -c '$(RIGHT)' || { echo '$(PYTHON) is not Python 3.10, 3.11 or 3.12, which the ROS 2 wheels need.'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) has no venv module: apt install python3-venv'; exit 1; }
+	@$(PYTHON) -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null \
+		|| { echo '$(PYTHON) has no C headers (Python.h): apt install python3-dev'; exit 1; }
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null \
+		|| { echo 'dav2_ros compiles its ROS message and finds no C++ compiler: apt install g++'; exit 1; }
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+.venv/.ruff: | .venv/bin/python
+	@$(PIP) 'ruff>=0.6'
+	@touch $@
+
+.venv/.torch: | .venv/bin/python
+	@echo 'installing $(TORCH)'
+	@$(PIP) '$(TORCH)'
+	@touch $@
+
+.venv/.runtime: $(SETUP) .venv/.torch
+	@echo 'installing dav2_ros with ROS 2 Kilted, ONNX Runtime and the bag tools, and compiling its message'
+	@$(PIP) -e '.[$(EXTRAS)]'
+	@$(CHECK_MESSAGE)
+	@touch $@
+
+.venv/.tests: $(SETUP) .venv/.torch
+	@echo 'installing dav2_ros with ROS 2 Kilted and everything the tests need, and compiling its message'
+	@$(PIP) -e '.[$(EXTRAS),test]'
+	@$(CHECK_MESSAGE)
+	@touch .venv/.runtime $@
+
+CHECK_MESSAGE = .venv/bin/python -c 'from dav2_ros.msg import InferenceStats' 2>/dev/null \
+	|| { echo 'dav2_ros.msg was not built; .venv/bin/pip install -v --no-deps -e . says why'; exit 1; }
