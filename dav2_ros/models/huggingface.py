@@ -24,8 +24,6 @@ RULES = tuple(
         (r'backbone\.encoder\.layer\.(\d+)\.(norm[12])\.(\w+)', r'pretrained.blocks.\1.\2.\3'),
         (r'backbone\.encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1', r'pretrained.blocks.\1.ls\2.gamma'),
         (r'backbone\.encoder\.layer\.(\d+)\.mlp\.(fc[12])\.(\w+)', r'pretrained.blocks.\1.mlp.\2.\3'),
-        (r'backbone\.encoder\.layer\.(\d+)\.mlp\.weights_in\.(\w+)', r'pretrained.blocks.\1.mlp.w12.\2'),
-        (r'backbone\.encoder\.layer\.(\d+)\.mlp\.weights_out\.(\w+)', r'pretrained.blocks.\1.mlp.w3.\2'),
         (
             r'backbone\.encoder\.layer\.(\d+)\.attention\.(?:output\.dense|o_proj)\.(\w+)',
             r'pretrained.blocks.\1.attn.proj.\2',

@@ -101,6 +101,7 @@ class VisionTransformer(nn.Module):
         dim = preset.embed_dim
         self.grid = preset.grid
         self.taps = preset.taps
+        self.baked = False
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + preset.grid**2, dim))
         self.mask_token = nn.Parameter(torch.zeros(1, dim), requires_grad=False)  # in every checkpoint, used by none
@@ -110,7 +111,7 @@ class VisionTransformer(nn.Module):
 
     def position_embedding(self, h: int, w: int) -> Tensor:
         """Return (1, 1 + h*w, D): the learned grid, bicubic to (h, w) by a scale that carries dinov2's 0.1 offset."""
-        if (h, w) == (self.grid, self.grid):
+        if self.baked or (h, w) == (self.grid, self.grid):
             return self.pos_embed
         pe = self.pos_embed.float()
         side = self.grid
@@ -118,6 +119,11 @@ class VisionTransformer(nn.Module):
         scale = ((h + INTERPOLATE_OFFSET) / side, (w + INTERPOLATE_OFFSET) / side)
         patches = F.interpolate(patches, scale_factor=scale, mode='bicubic')  # (1, D, h, w)
         return torch.cat([pe[:, :1], patches.flatten(2).mT], dim=1).to(self.pos_embed.dtype)
+
+    def bake_position_embedding(self, h: int, w: int) -> None:
+        """Fix the grid to (h, w) for good: engines of one shape need not interpolate it in every call."""
+        self.pos_embed = nn.Parameter(self.position_embedding(h, w).detach(), requires_grad=False)
+        self.baked = True
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h, w = x.shape[-2] // PATCH, x.shape[-1] // PATCH

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX Runtime on the CPU, from a graph exported once per weights and shape."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines.export import cached_onnx
+from dav2_ros.models.checkpoints import Checkpoint
+
+
+class OnnxRuntimeEngine:
+    """ONNX Runtime, fp32. The first use of a shape exports its graph, which needs PyTorch and takes some seconds."""
+
+    name = 'onnxruntime'
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, height: int, width: int, device: str = 'auto', precision: str = 'auto'
+    ) -> None:
+        try:
+            import onnxruntime  # noqa: F401
+        except ImportError as error:
+            raise EngineError(
+                "The onnxruntime engine needs ONNX Runtime: `pip install 'dav2_ros[onnx]'`, or choose engine torch."
+            ) from error
+        if device not in ('auto', 'cpu'):
+            raise EngineError(f'The onnxruntime engine runs on the CPU, not on {device!r}: choose engine torch for CUDA.')
+        if precision not in ('auto', 'fp32'):
+            raise EngineError(f'The onnxruntime engine runs in fp32, not in {precision}: choose fp32, or engine torch.')
+        self.checkpoint = checkpoint
+        self.device, self.precision = 'cpu', 'fp32'
+        self.height, self.width = height, width
+        self._session = None
+
+    def __enter__(self) -> OnnxRuntimeEngine:
+        import onnxruntime
+
+        path = cached_onnx(self.checkpoint, self.height, self.width)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        # Spinning threads would take the cores that the node needs to receive and publish.
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+        self.infer(np.zeros((1, 3, self.height, self.width), np.float32))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._session = None
+
+    def infer(self, images: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._session.run(None, {'image': image[None]})[0] for image in images])

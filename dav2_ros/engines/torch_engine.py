@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch, on the CPU or a CUDA GPU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.models.checkpoints import Checkpoint, build
+
+DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
+
+
+class TorchEngine:
+    """Eager PyTorch: channels-last, fused attention, the position embedding baked for the shape.
+
+    `precision` auto is fp32 on the CPU, the reference every other engine is compared with, and fp16 on CUDA.
+    """
+
+    name = 'torch'
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, height: int, width: int, device: str = 'auto', precision: str = 'auto'
+    ) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise EngineError(
+                'The torch engine needs PyTorch: `pip install torch`, or choose engine onnxruntime.'
+            ) from error
+        if device == 'auto':
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        if device == 'cuda' and not torch.cuda.is_available():
+            raise EngineError('Device cuda was asked for, but PyTorch sees no CUDA GPU here: choose device cpu or auto.')
+        if precision == 'auto':
+            precision = 'fp16' if device == 'cuda' else 'fp32'
+        if precision == 'fp16' and device == 'cpu':
+            raise EngineError('PyTorch is slow and inexact in fp16 on a CPU: choose precision fp32 or bf16.')
+        self.checkpoint = checkpoint
+        self.device, self.precision = device, precision
+        self.height, self.width = height, width
+        self._network = None
+
+    def __enter__(self) -> TorchEngine:
+        import torch
+
+        network = build(self.checkpoint)
+        network.pretrained.bake_position_embedding(self.height // 14, self.width // 14)
+        self._dtype = getattr(torch, DTYPES[self.precision])
+        self._network = network.to(self.device, self._dtype, memory_format=torch.channels_last)
+        self.infer(np.zeros((1, 3, self.height, self.width), np.float32))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._network = None
+
+    def infer(self, images: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            x = torch.from_numpy(images).to(self.device, self._dtype, memory_format=torch.channels_last)
+            return self._network(x).float().cpu().numpy()  # .cpu() waits for the GPU

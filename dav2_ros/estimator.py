@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The runtime in one call: a picture in, metres out."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from dav2_ros.camera import Camera
+from dav2_ros.engines.build import open_engine
+from dav2_ros.engines.engine import Engine
+from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.models.checkpoints import Checkpoint
+from dav2_ros.models.registry import ModelError
+from dav2_ros.resize import ResizePlan
+
+FOCAL_CORRECTIONS = ('auto', 'on', 'off')
+SATURATED = 0.95  # share of the model's range from which its sigmoid only says "far"
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of one frame went."""
+
+    pre_ms: float
+    engine_ms: float
+    post_ms: float
+
+
+class DepthEstimator:
+    """A metric model on an engine, ready for pictures of any camera.
+
+        with DepthEstimator(checkpoints.load('vitt-procedural')) as estimator:
+            depth, timings = estimator.estimate(Frame(rgb, camera))
+
+    Depth is along Z, at the picture's full resolution. The engine is built for the shape of the first picture, and
+    anew when the shape changes. One thread at a time.
+
+    Args:
+        checkpoint: a metric one; a relative one has no metres and is refused (ModelError).
+        engine, device, precision: see `engines.build.open_engine`.
+        size: short side of the network input, rounded to multiples of 14; None is the model's own.
+        focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
+            trained in canonical-camera space, where it is exact, and off for the others.
+        assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        engine: str = 'auto',
+        device: str = 'auto',
+        precision: str = 'auto',
+        size: int | None = None,
+        focal_correction: str = 'auto',
+        assumed_hfov_deg: float = 60.0,
+    ) -> None:
+        info = checkpoint.info
+        if info.kind != 'metric':
+            raise ModelError(
+                f'Model {info.name} is relative: it orders points by distance but knows no metres. '
+                'Choose a metric one (`dav2 models list`).'
+            )
+        self.info = info
+        self.checkpoint = checkpoint
+        self.engine: Engine | None = None
+        self.size = size or info.train_size
+        self.corrects_focal = self._decide(focal_correction)
+        self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
+        self._choice = {'name': engine, 'device': device, 'precision': precision}
+
+    def _decide(self, focal_correction: str) -> bool:
+        if focal_correction not in FOCAL_CORRECTIONS:
+            raise ValueError(f'focal_correction is {focal_correction!r}: choose {", ".join(FOCAL_CORRECTIONS)}.')
+        if focal_correction == 'on' and self.info.f_train_px is None:
+            raise ModelError(f'Model {self.info.name} does not say its training focal length: set focal_correction off.')
+        return self.info.canonical if focal_correction == 'auto' else focal_correction == 'on'
+
+    def __enter__(self) -> DepthEstimator:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.engine is not None:
+            self.engine.__exit__(*exc)
+            self.engine = None
+
+    def prepare(self, height: int, width: int) -> ResizePlan:
+        """Open the engine for pictures of this shape, unless it is open, and return how they are resized."""
+        plan = ResizePlan.lower_bound(height, width, self.size)
+        shape = (plan.net_height, plan.net_width)
+        if self.engine is None or (self.engine.height, self.engine.width) != shape:
+            self.__exit__(None, None, None)
+            engine = open_engine(self.checkpoint, height=shape[0], width=shape[1], **self._choice)
+            self.engine = engine.__enter__()
+        return plan
+
+    def focal_factor(self, plan: ResizePlan, camera: Camera | None) -> float:
+        """Return what the network's depth is multiplied by because this is not the camera it was trained on.
+
+        The same thing through twice the focal length is twice as large in the picture and looks half as far: depth
+        is f_camera / f_train times what the network sees (Yin et al. 2023, Metric3D, section 3.1).
+        """
+        if not self.corrects_focal:
+            return 1.0
+        camera = camera or Camera.from_hfov(plan.width, plan.height, self.assumed_hfov_rad)
+        return plan.camera(camera).f_px / self.info.f_train_px
+
+    def estimate(self, frame: Frame, *, max_range_m: float | None = None) -> tuple[DepthMap, Timings]:
+        """Estimate depth (H, W) of a frame; beyond `max_range_m`, or the model's own range, it is +inf."""
+        started = time.perf_counter()
+        plan = self.prepare(*frame.rgb.shape[:2])
+        images = plan.apply(frame.rgb)[None]
+        ready = time.perf_counter()
+        z_net_m = self.engine.infer(images)[0]
+        inferred = time.perf_counter()
+        z_m = plan.undo(z_net_m)
+        far = z_m >= SATURATED * self.info.max_depth_m
+        z_m *= self.focal_factor(plan, frame.camera)
+        if max_range_m is not None:
+            far |= z_m > max_range_m
+        z_m[far] = np.inf
+        done = time.perf_counter()
+        timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
+        return DepthMap(z_m, frame.camera, frame.stamp_ns, frame.frame_id), timings
+
+    def describe(self) -> dict[str, str]:
+        """Say what runs, for logs and diagnostics."""
+        engine = self.engine
+        return {
+            'model': self.info.name,
+            'engine': engine.name if engine else self._choice['name'],
+            'device': engine.device if engine else self._choice['device'],
+            'precision': engine.precision if engine else self._choice['precision'],
+            'network_input': f'{engine.width}x{engine.height}' if engine else 'not open yet',
+            'focal_correction': 'on' if self.corrects_focal else 'off',
+        }

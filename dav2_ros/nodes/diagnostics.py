@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the node is: counters that its threads write, and the DiagnosticStatus made of them (REP 107)."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+STALE_S = 2.0  # no image for so long is worth a word: slower cameras are rare
+WINDOW = 100  # frames that rates and percentiles look back on
+
+
+class Health:
+    """What happened since activation: received = processed + dropped + failed + the frames in hand."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Start counting again."""
+        with self._lock:
+            self.counts: Counter[str] = Counter()
+            self.error = ''  # why the last frame, or the last transition, failed; '' once one succeeds
+            self.last_error = ''
+            self._warnings: dict[str, str] = {}
+            self._arrivals_s: deque[float] = deque(maxlen=WINDOW)
+            self._done_s: deque[float] = deque(maxlen=WINDOW)
+            self._latencies_ms: deque[float] = deque(maxlen=WINDOW)
+            self._engine_ms: deque[float] = deque(maxlen=WINDOW)
+            self._since_s = time.monotonic()
+
+    def listening(self) -> None:
+        """Note that images are expected from now on."""
+        self._since_s = time.monotonic()
+
+    def received(self) -> None:
+        """Count an image that arrived."""
+        with self._lock:
+            self.counts['received'] += 1
+            self._arrivals_s.append(time.monotonic())
+
+    def dropped(self, why: str = '') -> None:
+        """Count an image that was passed over; `why` names the kind if it was not for a newer one."""
+        with self._lock:
+            self.counts['dropped'] += 1
+            if why:
+                self.counts[f'dropped: {why}'] += 1
+
+    def processed(self, latency_ms: float, engine_ms: float) -> None:
+        """Count an image that became depth."""
+        with self._lock:
+            self.counts['processed'] += 1
+            self.error = ''
+            self._done_s.append(time.monotonic())
+            self._latencies_ms.append(latency_ms)
+            self._engine_ms.append(engine_ms)
+
+    def failed(self, sentence: str) -> None:
+        """Count an image that was refused or lost to an error."""
+        with self._lock:
+            self.counts['failed'] += 1
+            self.error = self.last_error = sentence
+
+    def broken(self, sentence: str) -> None:
+        """Note a failed transition; '' after one that succeeded."""
+        with self._lock:
+            self.error = sentence
+            self.last_error = sentence or self.last_error
+
+    def warn(self, cause: str, sentence: str) -> None:
+        """Keep one warning per cause; '' ends it."""
+        with self._lock:
+            if sentence:
+                self._warnings[cause] = sentence
+            else:
+                self._warnings.pop(cause, None)
+
+    def status(self, name: str, state: str, listening: bool, facts: Mapping[str, str]) -> DiagnosticStatus:
+        """Make the DiagnosticStatus of this moment; `facts` are added to the numbers."""
+        with self._lock:
+            now_s = time.monotonic()
+            level, message = self._level(state, listening, now_s)
+            values = {
+                'state': state,
+                **{f'frames {kind}': self.counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
+                **{f'frames {kind}': n for kind, n in sorted(self.counts.items()) if ':' in kind},
+                'input rate (Hz)': _number(_rate_hz(self._arrivals_s, now_s)),
+                'output rate (Hz)': _number(_rate_hz(self._done_s, now_s)),
+                'latency p50 (ms)': _number(_percentile(self._latencies_ms, 50)),
+                'latency p95 (ms)': _number(_percentile(self._latencies_ms, 95)),
+                'engine p50 (ms)': _number(_percentile(self._engine_ms, 50)),
+                'engine p95 (ms)': _number(_percentile(self._engine_ms, 95)),
+                **facts,
+                **self._warnings,
+                'last error': self.last_error,
+            }
+        status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=facts.get('device', ''))
+        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+        return status
+
+    def _level(self, state: str, listening: bool, now_s: float) -> tuple[bytes, str]:
+        silent_s = now_s - max([self._since_s, *self._arrivals_s])
+        if self.error:
+            return DiagnosticStatus.ERROR, self.error
+        if state != 'active':
+            return DiagnosticStatus.OK, state
+        if not listening:
+            return DiagnosticStatus.OK, 'idle: no output has a subscriber'
+        if silent_s > STALE_S:
+            rest = f' ({" ".join(self._warnings.values())})' if self._warnings else ''
+            return DiagnosticStatus.STALE, f'no image for {silent_s:.0f} s{rest}'
+        if self._warnings:
+            return DiagnosticStatus.WARN, ' '.join(self._warnings.values())
+        return DiagnosticStatus.OK, f'depth at {_rate_hz(self._done_s, now_s):.1f} Hz'
+
+
+def _rate_hz(times_s: deque[float], now_s: float) -> float:
+    recent = [t for t in times_s if now_s - t < 5.0]
+    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+
+def _percentile(values: deque[float], percent: int) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else math.nan
+
+
+def _number(value: float) -> str:
+    return '' if math.isnan(value) else f'{value:.2f}'

@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every parameter of the depth node, once: default, bounds, meaning, and when it may change.
+
+ROS declarations, checks and config/depth.yaml are derived from the dataclass; `python -m dav2_ros.nodes.parameters`
+writes the YAML again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dav2_ros.engines import ENGINES
+from dav2_ros.models.info import KINDS
+from dav2_ros.models.registry import BUNDLED
+from dav2_ros.network.presets import PRESETS
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+ANY_TIME = 'takes effect on the next frame'
+UNCONFIGURED = 'can change while the node is unconfigured'
+NEVER = 'fixed at start'
+
+
+def parameter(
+    default: Any,
+    meaning: str,
+    *,
+    changes: str = UNCONFIGURED,
+    bounds: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Make a dataclass field that knows all about a parameter."""
+    about = {'meaning': meaning, 'changes': changes, 'bounds': bounds, 'choices': choices}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class DepthNodeParameters:
+    """The parameters of the depth node. Raises ValueError, one sentence, for values out of bounds."""
+
+    autostart: bool = parameter(True, 'Configure and activate without being asked.', changes=NEVER)
+    diagnostics_period_s: float = parameter(
+        1.0, 'Time between two messages on /diagnostics.', changes=NEVER, bounds=(0.1, 60.0)
+    )
+    model: str = parameter(BUNDLED, 'Name of a model (dav2 models list), or path of a .pth or .safetensors file.')
+    model_kind: str = parameter('', 'Kind of a file that we do not know; empty if we do.', choices=('', *KINDS))
+    model_preset: str = parameter('', 'Preset of a file that we do not know.', choices=('', *PRESETS))
+    model_max_depth_m: float = parameter(
+        0.0, 'Maximum depth that a file we do not know was trained with; 0 if we know it.', bounds=(0.0, 1000.0)
+    )
+    model_f_train_px: float = parameter(
+        0.0, 'Focal length that a file we do not know was trained with, short side 518; 0: unknown.', bounds=(0.0, 1e5)
+    )
+    engine: str = parameter('auto', 'What runs the network.', choices=('auto', *ENGINES))
+    device: str = parameter('auto', 'Device of the engine: auto, cpu, cuda, cuda:1 ...')
+    precision: str = parameter('auto', 'Arithmetic of the engine.', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    threads: int = parameter(0, 'CPU threads of the engine; 0: as many as it likes.', bounds=(0, 256))
+    input_size: int = parameter(
+        0, 'Short side of the network input in pixels; 0: as in training. Smaller is faster, less sharp.', bounds=(0, 4096)
+    )
+    input_transport: str = parameter(
+        'raw', 'Subscribe to `image`, or to `image`/compressed.', choices=('raw', 'compressed')
+    )
+    rectified_input: bool = parameter(False, 'The image is rectified: P describes it, not K and D.')
+    focal_correction: str = parameter(
+        'auto',
+        "Scale depth by this camera's focal length over that of training; auto: for models trained for it.",
+        choices=('auto', 'always', 'never'),  # not on and off: YAML takes those for booleans
+    )
+    assumed_hfov_deg: float = parameter(
+        60.0, 'Horizontal field of view to correct for while the camera is not calibrated.', bounds=(1.0, 179.0)
+    )
+    depth_encoding: str = parameter(
+        '32FC1', '32FC1: metres, NaN unknown, +inf beyond range. 16UC1: millimetres, 0 for both.',
+        choices=('32FC1', '16UC1'),
+    )  # fmt: skip
+    depth_stride: int = parameter(1, 'Publish every n-th pixel of every n-th row of depth and colour.', bounds=(1, 16))
+    max_range_m: float = parameter(
+        0.0, 'Depth beyond this is published as +inf; 0: the range of the model.', changes=ANY_TIME, bounds=(0.0, 1000.0)
+    )
+    min_range_m: float = parameter(
+        0.0, 'Points nearer than this are left out of the cloud.', changes=ANY_TIME, bounds=(0.0, 1000.0)
+    )
+    colour_near_m: float = parameter(
+        0.5, 'Depth at the near end of the colours.', changes=ANY_TIME, bounds=(0.01, 1000.0)
+    )
+    colour_far_m: float = parameter(
+        40.0, 'Depth at the far end of the colours.', changes=ANY_TIME, bounds=(0.01, 1000.0)
+    )
+    cloud_stride: int = parameter(
+        1, 'One point for every n-th pixel of every n-th row.', changes=ANY_TIME, bounds=(1, 16)
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value, bounds, choices = getattr(self, each.name), each.metadata['bounds'], each.metadata['choices']
+            if bounds and not bounds[0] <= value <= bounds[1]:
+                raise ValueError(f'{each.name} is {value}: choose a value from {bounds[0]} to {bounds[1]}.')
+            if choices and value not in choices:
+                raise ValueError(f'{each.name} is {value!r}: choose one of {", ".join(map(repr, choices))}.')
+        for near, far in (('colour_near_m', 'colour_far_m'), ('min_range_m', 'max_range_m')):
+            near_m, far_m = getattr(self, near), getattr(self, far)
+            if far_m and near_m >= far_m:
+                raise ValueError(f'{near} is {near_m}, {far} is {far_m}: choose a {near} that is less.')
+
+    def changed(self, values: Mapping[str, Any], *, configured: bool) -> DepthNodeParameters:
+        """Return the parameters after a change; names that are not ours are left to others.
+
+        Raises ValueError, one sentence, if a value is bad or must not change while the node is configured.
+        """
+        ours = {each.name: each for each in fields(self) if each.name in values}
+        for name, each in ours.items():
+            if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
+                raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, set it, configure it again.')
+        return replace(self, **{name: values[name] for name in ours})
+
+
+def declare(node: Node) -> DepthNodeParameters:
+    """Declare every parameter with its description and range, and return what the user gave.
+
+    Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type.
+    """
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    values = {}
+    for each in fields(DepthNodeParameters):
+        about = each.metadata
+        descriptor = ParameterDescriptor(
+            description=f'{about["meaning"]} It {_changes(about["changes"])}.',
+            additional_constraints=_choices(about['choices']),
+            read_only=about['changes'] == NEVER,
+        )
+        if about['bounds'] and isinstance(each.default, int):
+            low, high = about['bounds']
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+        elif about['bounds']:
+            low, high = about['bounds']
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+        values[each.name] = node.declare_parameter(each.name, each.default, descriptor).value
+    return DepthNodeParameters(**values)
+
+
+def to_yaml() -> str:
+    """Return config/depth.yaml: every parameter at its default, with its meaning."""
+    lines = [
+        '# SPDX-FileCopyrightText: 2026 The dav2_ros authors',
+        '# SPDX-License-Identifier: Apache-2.0',
+        '# Every parameter of the depth node at its default. Derived from the code: write it again with',
+        '# `python -m dav2_ros.nodes.parameters`, or copy it and keep the lines that you change.',
+        '/**:',
+        '  ros__parameters:',
+    ]
+    for each in fields(DepthNodeParameters):
+        about = each.metadata
+        notes = [about['meaning']]
+        notes += [f'From {about["bounds"][0]} to {about["bounds"][1]}.'] if about['bounds'] else []
+        notes += [f'{_choices(about["choices"])}.'] if about['choices'] else []
+        notes += [f'It {_changes(about["changes"])}.']
+        lines += [f'    # {" ".join(notes)}', f'    {each.name}: {json.dumps(each.default)}']
+    return '\n'.join(lines) + '\n'
+
+
+def _changes(when: str) -> str:
+    return f'is {when}' if when == NEVER else when
+
+
+def _choices(choices: tuple[str, ...]) -> str:
+    return f'One of {", ".join(map(json.dumps, choices))}' if choices else ''
+
+
+if __name__ == '__main__':
+    (Path(__file__).parents[2] / 'config' / 'depth.yaml').write_text(to_yaml())

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of a run: one frozen dataclass holds every default, the YAML file holds what differs from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar('T')
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """What the loop needs to know, whatever the stage."""
+
+    steps: int = 1000
+    batch: int = 16  # frames per step
+    lr: float = 5e-4  # of the head; peak, reached after warm_up
+    encoder_lr: float = 5e-4  # 5e-6 in the papers, which start from a trained encoder; this one starts from nothing
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    warm_up: int = 100  # steps; the papers have none
+    clip_norm: float = 1.0  # the papers do not clip
+    precision: str = 'bf16-mixed'  # of the forward pass; losses are always float32
+    accelerator: str = 'auto'  # cpu, cuda
+    devices: int = 1
+    threads: int = 0  # of the CPU; 0 leaves torch's choice
+    seed: int = 0
+    save_every: int = 250  # steps between checkpoints
+    validate_every: int = 500
+
+
+@dataclass(frozen=True)
+class MetricConfig:
+    """Metric training on procedural scenes, in canonical-camera space."""
+
+    preset: str = 'vitt'
+    name: str = 'vitt-procedural'
+    height: int = 168  # network input
+    width: int = 224
+    f_canonical_px: float = 200.0  # at `height`; depth is learnt as if every camera had this focal length
+    max_depth_m: float = 80.0  # in the canonical camera: what the sigmoid is multiplied by
+    sky_weight: float = 0.1  # of the term that sends sky to max_depth_m
+    scenes_seed: int = 1
+    fresh_per_step: int = 6  # new frames rendered for each step; the others of a batch are seen again
+    pool: int = 4096  # newest frames that a batch is drawn from
+    workers: int = 1  # processes that render
+    validation_seed: int = 1_000_003
+    validation_frames: int = 64
+    fit: FitConfig = dataclasses.field(default_factory=FitConfig)
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
+    """Build a configuration; raises ValueError that names an unknown key and those there are."""
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(f'{where} has no setting {unknown[0]!r}; there are: {", ".join(known)}.')
+    made = {}
+    for key, value in values.items():
+        default = getattr(cls(), key)
+        if dataclasses.is_dataclass(default):
+            made[key] = from_dict(type(default), value or {}, f'{where}: {key}')
+        elif isinstance(default, tuple):
+            made[key] = tuple(value)
+        elif isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
+            made[key] = float(value)
+        elif type(value) is type(default):
+            made[key] = value
+        else:
+            raise ValueError(f'{where}: {key} is {value!r}, but must be a {type(default).__name__} such as {default!r}.')
+    return cls(**made)
+
+
+def load(cls: type[T], path: str | Path, **overrides: Any) -> T:
+    """Read a YAML file into a configuration; `overrides` whose value is not None replace settings of `fit`."""
+    values = yaml.safe_load(Path(path).read_text()) or {}
+    config = from_dict(cls, values, str(path))
+    changed = {k: v for k, v in overrides.items() if v is not None}
+    return dataclasses.replace(config, fit=dataclasses.replace(config.fit, **changed)) if changed else config

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A sliding window over an endless data set: worker processes render, each frame is drawn a few times, then forgotten."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from dav2_training.data.procedural import Batch, ProceduralScenes
+
+
+class Rendered(IterableDataset):
+    """Frames first, first + n, ... in batches of n; with W workers each renders every W-th batch."""
+
+    def __init__(self, scenes: ProceduralScenes, first: int, n: int) -> None:
+        self.scenes, self.first, self.n = scenes, first, n
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        number, of = (worker.id, worker.num_workers) if worker else (0, 1)
+        torch.set_num_threads(1)
+        while True:
+            start = self.first + number * self.n
+            yield self.scenes.batch(range(start, start + self.n))
+            number += of
+
+
+@dataclass(frozen=True)
+class FramePool:
+    """Batches for each step, a pure function of the step: a resumed run refills the same window.
+
+    Step s draws from frames [hi - size, hi) with hi = first_fill + (s + 1) * fresh.
+    """
+
+    scenes: ProceduralScenes
+    batch: int
+    fresh: int
+    size: int
+    workers: int
+    seed: int
+
+    def __call__(self, start: int) -> Iterator[Batch]:
+        fill = min(self.size, max(self.batch, 32 * self.fresh))
+        low = max(0, fill + start * self.fresh - self.size) // self.fresh * self.fresh
+        loader = DataLoader(
+            Rendered(self.scenes, low, self.fresh),
+            batch_size=None,
+            num_workers=self.workers,
+            prefetch_factor=16 if self.workers else None,
+        )
+        source = iter(loader)
+        window: deque[tuple] = deque(maxlen=self.size)
+        newest, step = low, start
+        while True:
+            while newest < fill + (step + 1) * self.fresh:
+                rendered = next(source)
+                window.extend(zip(rendered.rgb, rendered.z_m.half(), rendered.f_px))
+                newest += self.fresh
+            rng = np.random.default_rng([self.seed, step])
+            rgb, z_m, f_px = zip(*(window[i] for i in rng.choice(len(window), self.batch, replace=False)))
+            yield augment(Batch(torch.stack(rgb), torch.stack(z_m).float(), torch.stack(f_px)), rng)
+            step += 1
+
+
+def augment(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Mirror half of the frames, and vary colour and brightness, so that a frame drawn again is not the same."""
+    rgb, z_m = batch.rgb.clone(), batch.z_m.clone()
+    for i in range(len(rgb)):
+        if rng.random() < 0.5:
+            rgb[i], z_m[i] = rgb[i].flip(1), z_m[i].flip(1)
+        x = rgb[i].float()
+        if rng.random() < 0.1:
+            x = x.mean(-1, keepdim=True).expand_as(x)
+        gain = torch.from_numpy((rng.uniform(0.75, 1.3) * rng.uniform(0.9, 1.1, 3)).astype(np.float32))
+        rgb[i] = (x * gain).clamp_(0, 255).to(torch.uint8)
+    return Batch(rgb, z_m, batch.f_px)

@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Composition of random scenes: rooms, corridors, streets, open ground, and the things that stand in them.
+
+Sizes are those of real things (a door is 2 m high, a table 0.75 m), because a single camera can only know metres from
+things whose size it knows.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dav2_training.data.textures import PATTERNS, PATTERN_ID
+
+KINDS = ('room', 'corridor', 'street', 'open')
+PLACES = (26, 8, 4)  # boxes, cylinders, balls that a scene has room for
+SUN_M = 400.0  # far enough for parallel shadows, near enough for float32
+FAR_M = 1000.0  # outdoors: where the ground ends and the sky begins
+
+
+@dataclass(frozen=True)
+class Material:
+    """A pattern, the size of its tile and the two colours it mixes (linear RGB 0..1)."""
+
+    pattern: str
+    first: tuple[float, float, float]
+    second: tuple[float, float, float]
+    tile_m: float
+
+
+@dataclass
+class Scene:
+    """One scene, as lists that fill up while it is composed."""
+
+    kind: str
+    low_m: np.ndarray  # (3,) corners of the room; outdoors far away
+    high_m: np.ndarray
+    surroundings: list[Material]  # -x, +x, -y, +y, floor, ceiling
+    boxes: list[tuple] = field(default_factory=list)  # centre, half, yaw, material
+    cylinders: list[tuple] = field(default_factory=list)
+    balls: list[tuple] = field(default_factory=list)
+    light: np.ndarray = field(default_factory=lambda: np.zeros(3))  # position of the lamp, or of a sun at SUN_M
+    ambient: float = 0.5
+    haze_m: float = math.inf  # distance at which a third of the contrast is left
+    sky: tuple = ((0.6, 0.7, 0.8), (0.3, 0.5, 0.8))  # horizon and zenith
+
+    @property
+    def outdoors(self) -> bool:
+        return self.kind in ('street', 'open')
+
+    def add(self, kind: str, centre: tuple, half: tuple, material: Material, yaw: float = 0.0) -> None:
+        places = {'box': (self.boxes, PLACES[0]), 'cylinder': (self.cylinders, PLACES[1]), 'ball': (self.balls, PLACES[2])}
+        solids, limit = places[kind]
+        if len(solids) < limit:
+            solids.append((centre, half, yaw, material))
+
+
+def colour(rng: np.random.Generator, saturation: float = 0.6, low: float = 0.15, high: float = 0.9) -> tuple:
+    return colorsys.hsv_to_rgb(rng.random(), saturation * rng.random(), rng.uniform(low, high))
+
+
+def material(rng: np.random.Generator, patterns: tuple[str, ...], **limits: float) -> Material:
+    """Choose a pattern, two colours of one family, and the pattern's own size give or take a tenth."""
+    pattern = patterns[rng.integers(len(patterns))]
+    first = np.array(colour(rng, **limits))
+    second = np.clip(first * rng.choice([rng.uniform(0.35, 0.75), rng.uniform(1.3, 1.9)]) + rng.normal(0, 0.03, 3), 0.02, 1)
+    return Material(pattern, tuple(first), tuple(second), PATTERNS[pattern] * rng.uniform(0.9, 1.1))
+
+
+OBJECT = ('plain', 'noise', 'speckle', 'stripes', 'planks', 'checker')
+
+
+def table(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    wood = material(rng, ('planks', 'plain', 'noise'))
+    a, b, top = rng.uniform(0.4, 0.9), rng.uniform(0.3, 0.5), rng.uniform(0.70, 0.78)
+    s.add('box', (x, y, top - 0.02), (a, b, 0.02), wood, yaw)
+    c, d = math.cos(yaw), math.sin(yaw)
+    for i, j in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        px, py = i * (a - 0.05), j * (b - 0.05)
+        s.add('box', (x + c * px - d * py, y + d * px + c * py, top / 2), (0.025, 0.025, top / 2), wood, yaw)
+
+
+def person(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    tall = rng.uniform(1.6, 1.85)
+    skin = Material('plain', (0.75, 0.55, 0.42), (0.65, 0.45, 0.35), 2.0)
+    s.add('cylinder', (x, y, 0.23 * tall), (0.13, 0.13, 0.23 * tall), material(rng, ('plain', 'noise'), high=0.5))
+    s.add('box', (x, y, 0.66 * tall), (0.14, 0.22, 0.20 * tall), material(rng, ('plain', 'stripes', 'checker')), yaw)
+    s.add('ball', (x, y, 0.93 * tall), (0.115, 0.115, 0.115), skin)
+
+
+def tree(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    trunk, crown = rng.uniform(2.0, 3.5), rng.uniform(1.0, 2.2)
+    bark = Material('noise', (0.22, 0.15, 0.10), (0.35, 0.27, 0.2), 1.0)
+    leaf = np.array([0.12, 0.3, 0.08]) * rng.uniform(0.7, 1.6)
+    s.add('cylinder', (x, y, trunk / 2), (0.16, 0.16, trunk / 2), bark)
+    s.add('ball', (x, y, trunk + 0.6 * crown), (crown,) * 3, Material('grass', tuple(leaf), tuple(leaf * 0.4), 1.6))
+
+
+def car(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    paint = material(rng, ('plain',), saturation=0.9)
+    glass = Material('plain', (0.05, 0.06, 0.08), (0.2, 0.22, 0.25), 2.0)
+    s.add('box', (x, y, 0.58), (2.1, 0.88, 0.33), paint, yaw)
+    s.add('box', (x - 0.2 * math.cos(yaw), y - 0.2 * math.sin(yaw), 1.17), (1.15, 0.78, 0.27), glass, yaw)
+
+
+def pole(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    high = rng.uniform(1.0, 2.6) if not s.outdoors else rng.uniform(2.5, 7.0)
+    radius = rng.uniform(0.02, 0.07)
+    s.add('cylinder', (x, y, high / 2), (radius, radius, high / 2), material(rng, ('plain', 'stripes'), saturation=0.4))
+
+
+def fence(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    paint = material(rng, ('plain', 'stripes'))
+    long = rng.uniform(1.0, 3.0)
+    c, d = math.cos(yaw), math.sin(yaw)
+    for z in (0.5, 1.0):
+        s.add('box', (x, y, z), (long, 0.02, 0.03), paint, yaw)
+    for k in (-1, 0, 1):
+        s.add('box', (x + k * long * c, y + k * long * d, 0.52), (0.03, 0.03, 0.52), paint, yaw)
+
+
+def crate(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    a, b, high = rng.uniform(0.15, 0.6, 3)
+    s.add('box', (x, y, high), (a, b, high), material(rng, OBJECT), yaw)
+
+
+def barrel(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    radius, high = rng.uniform(0.15, 0.35), rng.uniform(0.2, 0.5)
+    s.add('cylinder', (x, y, high), (radius, radius, high), material(rng, OBJECT))
+
+
+def ball(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    radius = rng.uniform(0.1, 0.4)
+    s.add('ball', (x, y, radius), (radius,) * 3, material(rng, OBJECT))
+
+
+def cupboard(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    s.add('box', (x, y, 1.0), (rng.uniform(0.3, 0.8), 0.28, rng.uniform(0.8, 1.05)), material(rng, ('planks', 'plain')), yaw)
+
+
+INDOOR_THINGS = (table, crate, crate, barrel, ball, person, pole, cupboard, cupboard)
+OUTDOOR_THINGS = (crate, barrel, person, person, tree, tree, car, car, pole, fence, ball)
+
+
+def place_things(s: Scene, things: tuple, number: int, near_m: float, far_m: float, rng: np.random.Generator) -> None:
+    """Stand things around the camera, at x, y = 0: more of them near than far, none on it, most in front (+x)."""
+    for _ in range(number):
+        distance = near_m * (far_m / near_m) ** rng.random()
+        bearing = rng.normal(0, 0.6)
+        x, y = distance * math.cos(bearing), distance * math.sin(bearing)
+        if np.all([x, y] > s.low_m[:2] + 0.3) and np.all([x, y] < s.high_m[:2] - 0.3):
+            thing = things[rng.integers(len(things))]
+            if thing is car and distance < 4.5:
+                continue
+            thing(s, x, y, rng.uniform(-math.pi, math.pi), rng)
+
+
+def indoors(kind: str, rng: np.random.Generator) -> Scene:
+    """Compose a room or a corridor, 2.3 to 3 m high, with doors, furniture and one lamp."""
+    high = rng.uniform(2.3, 3.0)
+    if kind == 'room':
+        x0, x1, y0, y1 = -rng.uniform(0.8, 3.0), rng.uniform(2.0, 7.0), -rng.uniform(1.2, 3.5), rng.uniform(1.2, 3.5)
+    else:
+        x0, x1, y0, y1 = -rng.uniform(1.0, 5.0), rng.uniform(6.0, 18.0), -rng.uniform(0.7, 1.4), rng.uniform(0.7, 1.4)
+    wall = material(rng, ('plain', 'plain', 'speckle', 'bricks', 'stripes'), saturation=0.35, low=0.45)
+    accent = wall if rng.random() < 0.6 else material(rng, ('plain', 'bricks', 'planks'), low=0.3)
+    floor = material(rng, ('tiles', 'planks', 'checker', 'speckle', 'noise'), saturation=0.5, high=0.7)
+    ceiling = material(rng, ('plain', 'plain', 'tiles'), saturation=0.1, low=0.7)
+    s = Scene(kind, np.array([x0, y0, 0.0]), np.array([x1, y1, high]), [wall, accent, wall, accent, floor, ceiling])
+    s.light = np.array([rng.uniform(0.2 * x0, 0.7 * x1), rng.uniform(0.6 * y0, 0.6 * y1), high - 0.15])
+    s.ambient = rng.uniform(0.35, 0.6)
+    paint = material(rng, ('plain', 'planks'), low=0.2)
+    for _ in range(rng.integers(1, 4)):  # doors lie on the walls, 2 m high and 0.9 m wide
+        along = rng.uniform(x0 + 0.6, x1 - 0.6)
+        side = y1 if rng.random() < 0.5 else y0
+        s.add('box', (along, side, 1.0), (0.45, 0.03, 1.0), paint)
+    s.add('box', (x1, rng.uniform(y0 + 0.5, y1 - 0.5), 1.0), (0.03, 0.45, 1.0), paint)
+    for side in (y0, y1):  # skirting boards
+        s.add('box', ((x0 + x1) / 2, side, 0.05), ((x1 - x0) / 2, 0.015, 0.05), paint)
+    place_things(s, INDOOR_THINGS, rng.integers(2, 7), 1.2, x1, rng)
+    return s
+
+
+def outdoors(kind: str, rng: np.random.Generator) -> Scene:
+    """Compose a street between houses, or open ground, under a sun, sometimes in haze."""
+    asphalt = material(rng, ('noise', 'speckle'), saturation=0.15, low=0.2, high=0.5)
+    green = np.array([0.2, 0.33, 0.1]) * rng.uniform(0.6, 1.5)
+    lawn = Material('grass', tuple(green), tuple(0.5 * green + 0.05), 1.6 * rng.uniform(0.9, 1.1))
+    paved = material(rng, ('tiles', 'bricks'), saturation=0.2, low=0.3, high=0.7)
+    floor = asphalt if kind == 'street' else (lawn, asphalt, paved)[rng.integers(3)]
+    s = Scene(kind, np.array([-FAR_M, -FAR_M, 0.0]), np.array([FAR_M, FAR_M, FAR_M]), [floor] * 6)
+    elevation, azimuth = rng.uniform(0.35, 1.3), rng.uniform(-math.pi, math.pi)
+    towards = (math.cos(elevation) * math.cos(azimuth), math.cos(elevation) * math.sin(azimuth), math.sin(elevation))
+    s.light = SUN_M * np.array(towards)
+    s.ambient = rng.uniform(0.3, 0.6)
+    s.haze_m = rng.uniform(40, 200) if rng.random() < 0.3 else math.inf
+    grey = rng.uniform(0, 1)
+    s.sky = tuple(
+        tuple((1 - grey) * np.array(blue) + grey * np.array(cloud))
+        for blue, cloud in (((0.75, 0.83, 0.92), (0.8, 0.8, 0.8)), ((0.25, 0.47, 0.85), (0.62, 0.64, 0.68)))
+    )
+    if kind == 'street':
+        for side in (-1, 1):
+            kerb = rng.uniform(2.5, 5.0)
+            s.add('box', (0.0, side * (kerb + 4.0), 0.06), (300.0, 4.0, 0.06), paved)
+            x = rng.uniform(-15, -3)
+            while x < 70 and len(s.boxes) < PLACES[0] - 12:
+                front, long, high = kerb + rng.uniform(1.5, 5.0), rng.uniform(3, 9), rng.uniform(1.5, 6) * 1.5
+                wall = material(rng, ('windows', 'windows', 'bricks', 'plain'), saturation=0.4, low=0.3)
+                s.add('box', (x + long, side * (front + 4), high), (long, 4.0, high), wall)
+                x += 2 * long + rng.choice([0.0, rng.uniform(1, 8)])
+        paint = Material('stripes', (0.85, 0.85, 0.8), (0.9, 0.9, 0.85), 2.0)
+        for k in range(3):
+            s.add('box', (4.0 + 6.0 * k, 0.0, 0.004), (1.5, 0.06, 0.004), paint)
+    elif rng.random() < 0.7:
+        for _ in range(rng.integers(1, 5)):
+            x, y = rng.uniform(12, 60), rng.uniform(-30, 30)
+            half = rng.uniform(2, 8, 3) * (1, 1, 0.7)
+            walls = material(rng, ('windows', 'bricks', 'planks', 'plain'))
+            s.add('box', (x, y, half[2]), tuple(half), walls, rng.uniform(-math.pi, math.pi))
+    place_things(s, OUTDOOR_THINGS, rng.integers(3, 9), 2.0, 35.0, rng)
+    return s
+
+
+def compose(seed: int, index: int, kind: str | None = None) -> Scene:
+    """Compose scene `index` of the endless data set `seed`; the same two numbers always give the same scene."""
+    rng = np.random.default_rng([seed, index])
+    kind = kind or KINDS[rng.choice(4, p=(0.35, 0.15, 0.25, 0.25))]
+    return indoors(kind, rng) if kind in ('room', 'corridor') else outdoors(kind, rng)
