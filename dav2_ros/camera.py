@@ -16,6 +16,8 @@ import numpy as np
 
 PERSPECTIVE_MODELS = ('plumb_bob', 'rational_polynomial')  # OpenCV's calib3d order of coefficients (REP 104)
 FISHEYE_MODELS = ('equidistant', 'fisheye')  # OpenCV's fisheye order
+PERSPECTIVE_COEFFICIENTS = (4, 5, 8, 12, 14)  # what OpenCV's calib3d takes
+FISHEYE_COEFFICIENTS = (4, 5, 8)  # four; some drivers fill up with zeros
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,25 @@ class Camera:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise ValueError(f'A camera image of {self.width}x{self.height} pixels has no pixels: check width and height.')
+            raise ValueError(
+                f'A camera image of {self.width}x{self.height} pixels has no pixels: check width and height.'
+            )
         values = (self.fx_px, self.fy_px, self.cx_px, self.cy_px, *self.distortion)
         if not all(map(math.isfinite, values)) or self.fx_px <= 0 or self.fy_px <= 0:
             raise ValueError(
-                f'Focal lengths fx={self.fx_px}, fy={self.fy_px} px (principal point {self.cx_px}, {self.cy_px}) are not '
-                'those of a calibrated camera: calibrate it, or publish its camera_info.'
+                f'Focal lengths fx={self.fx_px}, fy={self.fy_px} px (principal point {self.cx_px}, {self.cy_px}) are '
+                'not those of a calibrated camera: calibrate it, or publish its camera_info.'
             )
         if self.is_distorted and self.distortion_model not in PERSPECTIVE_MODELS + FISHEYE_MODELS:
             raise ValueError(
                 f'Distortion model {self.distortion_model!r} is not one of '
                 f'{", ".join(PERSPECTIVE_MODELS + FISHEYE_MODELS)}: rectify the image first.'
+            )
+        wanted = FISHEYE_COEFFICIENTS if self.distortion_model in FISHEYE_MODELS else PERSPECTIVE_COEFFICIENTS
+        if self.is_distorted and len(self.distortion) not in wanted:
+            raise ValueError(
+                f'Distortion model {self.distortion_model!r} has {len(self.distortion)} coefficients, not one of '
+                f'{", ".join(map(str, wanted))}: calibrate the camera again, or rectify the image first.'
             )
 
     @classmethod
@@ -57,6 +67,7 @@ class Camera:
 
     @property
     def is_distorted(self) -> bool:
+        """Whether any coefficient bends a ray: all zero means none, whatever the model (as in image_geometry)."""
         return any(self.distortion)
 
     @property
@@ -111,6 +122,8 @@ class Camera:
     def rays(self) -> np.ndarray:
         """Return (H, W, 2) float32 x/z and y/z of every pixel's ray, distortion undone.
 
+        NaN where the lens has no such ray: beyond 90 degrees, or where the calibration folds back.
+
         Multiplied by Z depth they are X and Y in the optical frame (REP 103: x right, y down, z forward).
         """
         if not self.is_distorted:
@@ -118,14 +131,21 @@ class Camera:
             y = (np.arange(self.height) - self.cy_px) / self.fy_px
             return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
         u, v = np.meshgrid(np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64))
-        pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
+        pixels = np.stack([u, v], axis=-1)
+        rays = self._undistort(pixels.reshape(-1, 1, 2)).reshape(pixels.shape)
+        # Not every calibration can be undone everywhere, and OpenCV answers all the same: believe what projects back.
+        error_px = np.abs(self.project(np.dstack([rays, np.ones_like(u)])) - pixels).max(axis=-1)
+        rays[~(error_px < 0.1)] = np.nan
+        return rays.astype(np.float32)
+
+    def _undistort(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn (N, 1, 2) pixels into rays of that shape; nonsense where the lens model has no inverse."""
         d = np.asarray(self.distortion, np.float64)
         if self.distortion_model in FISHEYE_MODELS:
-            rays = cv2.fisheye.undistortPoints(pixels, self.k, d[:4])
-        else:
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-8)
-            rays = cv2.undistortPointsIter(pixels, self.k, d, np.eye(3), np.eye(3), criteria)
-        return rays.reshape(self.height, self.width, 2).astype(np.float32)
+            return cv2.fisheye.undistortPoints(pixels, self.k, d[:4])
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-8)
+        undistort = getattr(cv2, 'undistortPointsIter', cv2.undistortPoints)  # OpenCV 5 has made one of the two
+        return undistort(pixels, self.k, d, R=np.eye(3), P=np.eye(3), criteria=criteria)
 
     def unproject(self, z_m: np.ndarray) -> np.ndarray:
         """Lift Z depth (H, W) to points (H, W, 3) float32 in the optical frame; NaN and inf stay what they are."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dav2_ros.camera import Camera
@@ -141,7 +141,6 @@ def test_undo_to_another_size_than_the_pictures():
     np.testing.assert_array_equal(plan.undo(depth, 240, 320), ResizePlan(240, 320, 168, 224).undo(depth))
 
 
-@settings(deadline=None)
 @given(st.integers(60, 300), st.integers(60, 300))
 def test_there_and_back_keeps_a_grey_ramp(height, width):
     """The resize aligns pixel edges and the way back aligns corners, as published: under a network pixel of shift."""
