@@ -22,8 +22,9 @@ def main(prefix: Path) -> int:
     """Check one thing after the other, one line each; the first that fails ends the program."""
     os.environ.setdefault('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    import dav2_ros.msg
     import dav2_training
+
+    import dav2_ros.msg
 
     check('dav2_ros.msg is the built one', prefix in Path(dav2_ros.msg.__file__).parents)
     check('dav2_training is the built one', prefix in Path(dav2_training.__file__).parents)
@@ -42,11 +43,12 @@ def main(prefix: Path) -> int:
 def talk_to(process: subprocess.Popen):
     """Wait until the node is active, show it a grey wall, and read its health line."""
     import rclpy
-    from dav2_ros.msg import InferenceStats
     from lifecycle_msgs.msg import State
     from lifecycle_msgs.srv import GetState
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import CameraInfo, Image
+
+    from dav2_ros.msg import InferenceStats
 
     rclpy.init()
     me = rclpy.create_node('check')
