@@ -10,7 +10,9 @@ from collections.abc import Callable
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
+from dav2_ros.camera import Camera
 from dav2_ros.frames import Frame
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_rgb
@@ -22,31 +24,33 @@ FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a came
 
 
 class Inputs:
-    """One camera. `on_image` gets its images; `frame` makes a Frame of one and finds its camera."""
+    """The topics of one camera, and how a Frame is made of one of its images."""
 
-    def __init__(
-        self, node: Node, parameters: DepthNodeParameters, on_image: Callable[[Image], None], health: Health
-    ) -> None:
-        self._node, self._health, self._on_image = node, health, on_image
-        self._rectified = parameters.rectified_input
+    def __init__(self, node: Node, given: DepthNodeParameters, health: Health) -> None:
+        self._node, self._health = node, health
+        self._given = given
         self._subscriptions: list[Subscription] = []
-        if parameters.input_transport == 'compressed':  # named as image_transport does: after remapping the base
+        self._info_topic = node.resolve_topic_name('camera_info')
+        if given.input_transport == 'compressed':  # named as image_transport does: after remapping the base
             self._message, self._topic = CompressedImage, node.resolve_topic_name('image') + '/compressed'
         else:
             self._message, self._topic = Image, 'image'
 
     @property
     def listening(self) -> bool:
+        """Whether there is a subscription."""
         return bool(self._subscriptions)
 
-    def listen(self) -> None:
-        """Subscribe to the images and their camera_info."""
+    def listen(self, on_image: Callable[[Image], None]) -> None:
+        """Subscribe to the camera; each image worth a look goes to `on_image`."""
+        self._on_image = on_image
         self._infos, self._last_stamp_ns, self._since_s = RecentInfos(), 0, time.monotonic()
         self._health.listening()
-        self._subscriptions = [
-            subscribe(self._node, CameraInfo, 'camera_info', self._infos.add, warn=self._health.warn),
-            subscribe(self._node, self._message, self._topic, self._receive, warn=self._health.warn),
-        ]
+        for message, topic, callback in (
+            (CameraInfo, 'camera_info', self._infos.add),
+            (self._message, self._topic, self._receive),
+        ):
+            self._subscriptions.append(subscribe(self._node, message, topic, callback, warn=self._health.warn))
 
     def ignore(self) -> None:
         """Let the camera rest: no subscription, no deserialisation. A lazy driver counts both topics."""
@@ -59,8 +63,24 @@ class Inputs:
         rgb = image_to_rgb(image)
         height, width = rgb.shape[:2]
         info = self._infos.match(image.header, width, height)
-        camera = camera_from_info(info, self._rectified) if info else None
+        camera = camera_from_info(info, self._given.rectified_input) if info else None
+        self._judge_camera(image.header, info, camera)
         return Frame(rgb, camera, _stamp_ns(image), image.header.frame_id), info
+
+    def _judge_camera(self, header: Header, info: CameraInfo | None, camera: Camera | None) -> None:
+        topic = self._info_topic
+        missing, mixed = '', ''
+        if camera is None:
+            what = f'{topic} says that the camera is not calibrated (K[0] is 0)' if info else f'Nothing on {topic}'
+            missing = f'{what}: no points, and focal correction assumes {self._given.assumed_hfov_deg} degrees; '
+            missing += 'calibrate the camera.' if info else 'remap camera_info.'
+            self._node.get_logger().error(missing, throttle_duration_sec=5.0)
+        elif info.header.frame_id and info.header.frame_id != header.frame_id:
+            mixed = (
+                f'The image is of frame {header.frame_id!r}, {topic} of {info.header.frame_id!r}: remap camera_info.'
+            )
+        self._health.warn('camera', missing)
+        self._health.warn('frame', mixed)
 
     def _receive(self, image: Image | CompressedImage) -> None:
         self._health.received()
@@ -74,7 +94,7 @@ class Inputs:
         self._last_stamp_ns = stamp_ns
 
     def _info_is_coming(self) -> bool:
-        published = self._node.count_publishers(self._subscriptions[0].topic_name)
+        published = self._node.count_publishers(self._info_topic)
         return bool(published) and time.monotonic() - self._since_s < FIRST_INFO_S
 
 

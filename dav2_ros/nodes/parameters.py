@@ -60,9 +60,11 @@ class DepthNodeParameters:
     engine: str = parameter('auto', 'What runs the network.', choices=('auto', *ENGINES))
     device: str = parameter('auto', 'Device of the engine: auto, cpu, cuda, cuda:1 ...')
     precision: str = parameter('auto', 'Arithmetic of the engine.', choices=('auto', 'fp32', 'bf16', 'fp16'))
-    threads: int = parameter(0, 'CPU threads of the engine; 0: as many as it likes.', bounds=(0, 256))
+    threads: int = parameter(0, 'CPU threads of PyTorch; 0: as many as it likes.', bounds=(0, 256))
     input_size: int = parameter(
-        0, 'Short side of the network input in pixels; 0: as in training. Smaller is faster, less sharp.', bounds=(0, 4096)
+        0,
+        'Short side of the network input in pixels; 0: as in training. Smaller: faster, less sharp.',
+        bounds=(0, 4096),
     )
     input_transport: str = parameter(
         'raw', 'Subscribe to `image`, or to `image`/compressed.', choices=('raw', 'compressed')
@@ -82,7 +84,10 @@ class DepthNodeParameters:
     )  # fmt: skip
     depth_stride: int = parameter(1, 'Publish every n-th pixel of every n-th row of depth and colour.', bounds=(1, 16))
     max_range_m: float = parameter(
-        0.0, 'Depth beyond this is published as +inf; 0: the range of the model.', changes=ANY_TIME, bounds=(0.0, 1000.0)
+        0.0,
+        'Depth beyond this becomes +inf; 0: the range of the model.',
+        changes=ANY_TIME,
+        bounds=(0.0, 1000.0),
     )
     min_range_m: float = parameter(
         0.0, 'Points nearer than this are left out of the cloud.', changes=ANY_TIME, bounds=(0.0, 1000.0)
@@ -117,7 +122,7 @@ class DepthNodeParameters:
         ours = {each.name: each for each in fields(self) if each.name in values}
         for name, each in ours.items():
             if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
-                raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, set it, configure it again.')
+                raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')
         return replace(self, **{name: values[name] for name in ours})
 
 

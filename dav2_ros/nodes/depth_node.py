@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth node: a camera topic in, metres out.
+
+    image, camera_info -> [newest wins] -> DepthEstimator -> depth/image, depth/camera_info, points, depth/color, stats
+
+A lifecycle node: configure loads the model and opens the engine, activate listens while somebody wants an output.
+Messages are received on the executor's thread; decoding, inference and publishing happen on the worker's.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from dav2_ros.nodes import parameters
+from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.latest import Worker
+from dav2_ros.nodes.pipeline import Pipeline, sentence
+
+DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
+
+
+class DepthNode(LifecycleNode):
+    """See the module; parameters in parameters.py, topics in inputs.py and outputs.py."""
+
+    def __init__(self, **options) -> None:
+        super().__init__('depth', **options)
+        self.parameters = parameters.declare(self)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._health = Health()
+        self._pipeline: Pipeline | None = None  # while configured
+        self._worker: Worker[Image] | None = None  # while active
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
+        self.create_timer(DEMAND_S, self._follow_demand, clock=steady)
+        if self.parameters.autostart:
+            self._autostart = self.create_timer(1e-3, self._start, clock=steady)
+
+    # -- transitions
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, open the engine, advertise the outputs."""
+        self._health.reset()
+        try:
+            self._pipeline = Pipeline(self, self.parameters, self._follow_demand, self._health)
+        except Exception as error:  # whatever it is, the node stays up and can be configured again
+            self._report(f'Not configured: {sentence(error)}')
+            return TransitionCallbackReturn.FAILURE
+        about = self._pipeline.estimator.describe()
+        self.get_logger().info('Configured: ' + ', '.join(f'{key} {value}' for key, value in about.items()))
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start the worker, and listen as soon as somebody wants an output."""
+        self._health.reset()
+        process = self._pipeline.process
+        self._worker = Worker(lambda image: process(image, self.parameters), self._health.dropped, 'depth').__enter__()
+        self._follow_demand()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening and finish the frame in hand."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model, withdraw the outputs."""
+        self.close()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, from any state."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured."""
+        self.close()
+        return super().on_error(state)
+
+    def _start(self) -> None:
+        self._autostart.cancel()
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _stop(self) -> None:
+        if self._worker:
+            self._pipeline.inputs.ignore()
+            self._worker.__exit__()
+            self._worker = None
+
+    def close(self) -> None:
+        """Stop, free the model and withdraw the outputs, whatever the state."""
+        self._stop()
+        if self._pipeline:
+            self._pipeline.close()
+            self._pipeline = None
+
+    # -- demand, parameters, diagnostics
+
+    def _follow_demand(self) -> None:
+        """Hold subscriptions exactly while the node is active and somebody wants an output."""
+        if not self._worker:
+            return
+        inputs, wanted = self._pipeline.inputs, self._pipeline.outputs.wanted()
+        if inputs.listening and not wanted:
+            inputs.ignore()
+        elif wanted and not inputs.listening:
+            try:
+                inputs.listen(self._worker.put)
+            except Exception as error:  # qos_overrides that mean nothing; tried again while somebody wants depth
+                inputs.ignore()
+                self._report(f'Not listening: {sentence(error)}')
+
+    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        values = {change.name: change.value for change in changes}
+        try:
+            self.parameters = self.parameters.changed(values, configured=self._pipeline is not None)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _publish_diagnostics(self) -> None:
+        state = 'active' if self._worker else 'inactive' if self._pipeline else 'unconfigured'
+        facts = self._pipeline.estimator.describe() if self._pipeline else {'model': self.parameters.model}
+        listening = bool(self._worker and self._pipeline.inputs.listening)
+        name = f'{self.get_fully_qualified_name()}: depth'
+        array = DiagnosticArray(status=[self._health.status(name, state, listening, facts)])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def _report(self, text: str) -> None:
+        self._health.broken(text)
+        self.get_logger().error(text, throttle_duration_sec=5.0)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop."""
+    rclpy.init(args=args)
+    executor = SingleThreadedExecutor()
+    try:
+        node = DepthNode()
+    except (ParameterException, ValueError) as error:
+        rclpy.logging.get_logger('depth').fatal(f'Bad parameter: {error}')
+        rclpy.try_shutdown()
+        return 1
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

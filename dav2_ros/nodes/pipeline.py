@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a configured node holds, and the way of one image through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.models import checkpoints
+from dav2_ros.models.info import ModelInfo
+from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.inputs import Inputs
+from dav2_ros.nodes.outputs import Outputs
+from dav2_ros.nodes.parameters import DepthNodeParameters
+
+FOCAL_CORRECTIONS = {'auto': 'auto', 'always': 'on', 'never': 'off'}
+USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
+
+
+class Pipeline:
+    """The camera's topics, the estimator, the outputs' topics. `process` is for one thread.
+
+    Raises ValueError, ModelError, EngineError, one sentence each, when the model cannot be had.
+    """
+
+    def __init__(self, node: Node, given: DepthNodeParameters, on_demand: Callable[[], None], health: Health) -> None:
+        self._node, self._health = node, health
+        with ExitStack() as opened:
+            self.estimator = opened.enter_context(make_estimator(given))
+            self.estimator.prepare(*USUAL_SIZE)
+            self.outputs = opened.enter_context(Outputs(node, on_demand, health))
+            self.inputs = Inputs(node, given, health)
+            opened.callback(self.inputs.ignore)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Leave the graph and free the model."""
+        self._opened.close()
+
+    def process(self, image: Image | CompressedImage, given: DepthNodeParameters) -> None:
+        """Turn an image into every output that somebody wants, or count it as failed and say why."""
+        try:
+            self._make_depth(image, given)
+        except Exception as error:  # a bad frame or a failing engine: the next frame gets its chance
+            self._health.failed(sentence(error))
+            self._node.get_logger().error(f'No depth: {sentence(error)}', throttle_duration_sec=5.0)
+            if not isinstance(error, ValueError):
+                self.estimator.__exit__(None, None, None)  # its engine is in doubt: the next frame opens a new one
+
+    def _make_depth(self, image: Image | CompressedImage, given: DepthNodeParameters) -> None:
+        started_ms, header = now_ms(), image.header
+        frame, info = self.inputs.frame(image)
+        decoded_ms = now_ms()
+        depth, timings = self.estimator.estimate(frame, max_range_m=given.max_range_m or None)
+        estimated_ms = now_ms()
+        self.outputs.publish_depth(depth, info, header, given)
+        latency_ms = 1e-6 * (self._node.get_clock().now().nanoseconds - frame.stamp_ns)
+        self.outputs.publish_views(depth, frame, header, given)
+        published_ms = now_ms()
+        self._health.processed(latency_ms, timings.engine_ms)
+        if self.outputs.wants_stats():
+            about, counts = self.estimator.describe(), self._health.counts
+            plan = self.estimator.prepare(*frame.rgb.shape[:2])
+            self.outputs.publish_stats(
+                header,
+                depth,
+                pre_ms=decoded_ms - started_ms + timings.pre_ms,
+                engine_ms=timings.engine_ms,
+                post_ms=timings.post_ms,
+                publish_ms=published_ms - estimated_ms,
+                latency_ms=latency_ms,
+                focal_correction=self.estimator.focal_factor(plan, frame.camera),
+                **{f'frames_{kind}': counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
+                **{key: about[key] for key in ('model', 'engine', 'precision')},
+            )
+
+
+def make_estimator(given: DepthNodeParameters) -> DepthEstimator:
+    """Load the model of the parameters and describe its engine."""
+    if given.threads:
+        import torch
+
+        torch.set_num_threads(given.threads)
+    stated = ModelInfo.stated(
+        given.model,
+        kind=given.model_kind,
+        preset=given.model_preset,
+        max_depth_m=given.model_max_depth_m,
+        f_train_px=given.model_f_train_px,
+    )
+    return DepthEstimator(
+        checkpoints.load(given.model, stated=stated),
+        engine=given.engine,
+        device=given.device,
+        precision=given.precision,
+        size=given.input_size or None,
+        focal_correction=FOCAL_CORRECTIONS[given.focal_correction],
+        assumed_hfov_deg=given.assumed_hfov_deg,
+    )
+
+
+def sentence(error: Exception) -> str:
+    """Return the message of an error of ours; the others' need their type to be understood."""
+    ours = isinstance(error, ValueError) or type(error).__module__.startswith('dav2_ros')
+    text = ' '.join(str(error).split())
+    return text if ours and text else f'{type(error).__name__}: {text}'
+
+
+def now_ms() -> float:
+    """Read the clock that durations are measured with."""
+    return 1e3 * time.perf_counter()
