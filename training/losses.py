@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ def silog(predicted_m: Tensor, true_m: Tensor, valid: Tensor, focus: float = 0.5
     """
     if not valid.any():
         return (predicted_m * 0.0).sum()
-    d = true_m[valid].log() - predicted_m[valid].float().clamp_min(1e-6).log()
+    d = true_m[valid].log() - _log(predicted_m[valid])
     return (d.square().mean() - focus * d.mean().square()).clamp_min(1e-12).sqrt()
 
 
@@ -31,7 +33,12 @@ def beyond(predicted_m: Tensor, limit_m: float, far: Tensor) -> Tensor:
     """
     if not far.any():
         return (predicted_m * 0.0).sum()
-    return (limit_m / predicted_m[far].float().clamp_min(1e-6)).log().clamp_min(0).mean()
+    return (math.log(limit_m) - _log(predicted_m[far])).clamp_min(0).mean()
+
+
+def _log(z_m: Tensor) -> Tensor:
+    """Logarithm of positive metres, in at least float32."""
+    return z_m.to(torch.promote_types(z_m.dtype, torch.float32)).clamp_min(1e-6).log()
 
 
 def poly(step: int, steps: int, warm_up: int, power: float = 0.9) -> float:

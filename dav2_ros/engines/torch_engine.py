@@ -31,10 +31,16 @@ class TorchEngine:
             ) from error
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        if device == 'cuda' and not torch.cuda.is_available():
-            raise EngineError('Device cuda was asked for, but PyTorch sees no CUDA GPU here: choose device cpu or auto.')
+        gpus = [f'cuda:{k}' for k in range(torch.cuda.device_count())]
+        if device not in ('cpu', *(['cuda', *gpus] if gpus else [])):
+            here = f'the GPUs {", ".join(gpus)}' if gpus else 'no CUDA GPU'
+            raise EngineError(
+                f'Device {device} was asked for, but PyTorch sees {here} here: choose device cpu or auto.'
+            )
         if precision == 'auto':
-            precision = 'fp16' if device == 'cuda' else 'fp32'
+            precision = 'fp32' if device == 'cpu' else 'fp16'
+        if precision not in DTYPES:
+            raise EngineError(f'There is no precision {precision!r}: choose auto, {", ".join(DTYPES)}.')
         if precision == 'fp16' and device == 'cpu':
             raise EngineError('PyTorch is slow and inexact in fp16 on a CPU: choose precision fp32 or bf16.')
         self.checkpoint = checkpoint
