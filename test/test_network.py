@@ -16,7 +16,7 @@ from dav2_ros.network.presets import PRESETS
 
 PUBLISHED_PARAMETERS = {'vits': 24_785_089, 'vitb': 97_470_785, 'vitl': 335_315_649, 'vitg': 1_258_132_225}
 # transformers counts the tapped layers from 1, after the embeddings.
-OUT_INDICES = {'vits': [3, 6, 9, 12], 'vitb': [3, 6, 9, 12], 'vitl': [5, 12, 18, 24]}
+OUT_INDICES = {'vits': [3, 6, 9, 12], 'vitb': [3, 6, 9, 12], 'vitl': [5, 12, 18, 24], 'vitt': [2, 4, 6, 8]}
 
 
 def on_meta(preset: str) -> DepthAnything:
@@ -174,7 +174,7 @@ def test_the_giants_feed_forward_equals_transformers():
 
 
 @pytest.mark.parametrize('preset', OUT_INDICES)
-def test_every_released_size_takes_transformers_weights_name_by_name(preset):
+def test_every_preset_but_the_giant_takes_transformers_weights_name_by_name(preset):
     from transformers import DepthAnythingForDepthEstimation
 
     with torch.device('meta'):

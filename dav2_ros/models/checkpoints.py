@@ -54,11 +54,12 @@ def load(name_or_path: str | Path, *, stated: ModelInfo | None = None) -> Checkp
     sha256 = sha256_of(path)
     _check_recorded(path, sha256)
     state_dict = read_tensors(path)
-    known = (read_info(path) if is_safetensors(path) else None) or named or identify(path, sha256)
+    own = read_info(path) if is_safetensors(path) else None
+    known = own or named or identify(path, sha256)
     if known is None and is_first_generation(path):
         raise _first_generation(path)
     if known and stated:
-        _check_stated(path, known, stated)
+        _check_stated(path, known, stated, by_name=not own)
     info = known or stated
     if info is None:
         raise ModelError(
@@ -180,18 +181,20 @@ def _check_recorded(path: Path, sha256: str) -> None:
         raise ModelError(f'{path} has sha-256 {sha256}, fetched was {wanted}: delete it and fetch it again.')
 
 
-def _check_stated(path: Path, known: ModelInfo, stated: ModelInfo) -> None:
+def _check_stated(path: Path, known: ModelInfo, stated: ModelInfo, by_name: bool) -> None:
     """Refuse what the user states where the file or the registry knows otherwise."""
     pairs = [(field, getattr(known, field), getattr(stated, field)) for field in ('kind', 'preset', 'max_depth_m')]
     if stated.f_train_px is not None and known.f_train_px is not None:
         pairs.append(('f_train_px / train_size', *(round(i.f_train_px / i.train_size, 3) for i in (known, stated))))
         pairs.append(('canonical', known.canonical, stated.canonical))
     for field, fact, claim in pairs:
-        if fact != claim:
-            raise ModelError(
-                f'{path} is known as {known.name}, with {field} {fact}, yet {field} {claim} is stated: leave it out, '
-                'or rename the file if it holds weights of your own.'
-            )
+        if fact == claim:
+            continue
+        remedy = 'leave it out' if claim != 'metric' else 'use a metric model, such as v2-metric-indoor-small'
+        raise ModelError(
+            f'{path} is known as {known.name}, with {field} {fact}, yet {field} {claim} is stated: {remedy}'
+            f'{", or rename the file if it holds weights of your own" if by_name else ""}.'
+        )
 
 
 def _first_generation(path: Path) -> ModelError:
