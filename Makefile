@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 TORCH ?= torch==2.13.0
 EXTRAS := ros,torch,onnx,bags,plot,train
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check --prefer-binary
+# a sourced ROS or another venv would lend us its packages, and its message would hide ours
+unexport ROS_DISTRO AMENT_PREFIX_PATH CMAKE_PREFIX_PATH PYTHONPATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 # what, when it changes, asks for a new installation
 SETUP := pyproject.toml setup.py $(wildcard message_build/*.py msg/*.msg)
 
@@ -31,8 +33,8 @@ colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, a
 	@.ci/colcon-check
 	@.ci/colcon-check --symlink-install
 
-clean: ## remove everything that was built; .venv keeps its packages
-	rm -rf build dist install log out *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
+clean: ## remove what was built; .venv keeps its packages, out its training runs
+	rm -rf build dist install log out/demo *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -41,7 +43,7 @@ clean: ## remove everything that was built; .venv keeps its packages
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) has no venv module: apt install python3-venv'; exit 1; }
 	@$(PYTHON) -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null \
 		|| { echo '$(PYTHON) has no C headers (Python.h): apt install python3-dev'; exit 1; }
-	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null \
+	@command -v c++ >/dev/null || command -v g++ >/dev/null \
 		|| { echo 'dav2_ros compiles its ROS message and finds no C++ compiler: apt install g++'; exit 1; }
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv

@@ -63,7 +63,7 @@ class BuildMessage(build_ext):
             _say(f'the rosidl generators are not installed ({error})')
             self.extensions = []
             return
-        if not any(shutil.which(name) for name in (os.environ.get('CXX', '').split(' ')[0], 'c++', 'g++', 'clang++')):
+        if not any(shutil.which(name) for name in (os.environ.get('CXX', '').split(' ')[0], 'c++', 'g++')):
             raise SystemExit('dav2_ros needs a C++ compiler for its message: install g++, or set DAV2_ROS_NO_MSG=1.')
         self.built = generate.generate(Path(SOURCE).resolve(), Path(self.build_temp).resolve() / 'rosidl')
         super().run()
