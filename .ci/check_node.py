@@ -22,9 +22,8 @@ def main(prefix: Path) -> int:
     """Check one thing after the other, one line each; the first that fails ends the program."""
     os.environ.setdefault('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    import dav2_training
-
     import dav2_ros.msg
+    import dav2_training
 
     check('dav2_ros.msg is the built one', prefix in Path(dav2_ros.msg.__file__).parents)
     check('dav2_training is the built one', prefix in Path(dav2_training.__file__).parents)
