@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from dav2_ros.models.files import sha256_of
 from dav2_ros.models.info import ModelError, ModelInfo
@@ -56,24 +58,18 @@ def _download(info: ModelInfo, path: Path) -> tuple[str, Path]:
     except ImportError as error:
         raise ModelError('Fetching needs huggingface_hub: install it with `pip install huggingface_hub`.') from error
     try:
-        endpoint = os.environ.get('HF_ENDPOINT')
-        remote = get_hf_file_metadata(hf_hub_url(info.repo, info.file, endpoint=endpoint))
-        wanted = info.sha256 or remote.etag or ''
+        remote = get_hf_file_metadata(hf_hub_url(info.repo, info.file))
+        wanted, size = info.sha256 or remote.etag or '', remote.size
         if not re.fullmatch('[0-9a-f]{64}', wanted):
             raise OSError(f'the hub states no sha-256, but {wanted!r}')
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f'{path.name}.{wanted[:12]}.part')  # of this content only: never resumes into another
         with open(part, 'ab') as file:
-            if remote.size is not None and file.tell() > remote.size:
+            if size is not None and file.tell() > size:
                 file.truncate(0)  # two downloads at once wrote into it
-            http_get(
-                hf_hub_url(info.repo, info.file, endpoint=endpoint, revision=remote.commit_hash),
-                file,
-                resume_size=file.tell(),
-                headers={**build_hf_headers(), 'Accept-Encoding': 'identity'},
-                expected_size=remote.size,
-                displayed_filename=path.name,
-            )
+            url = hf_hub_url(info.repo, info.file, revision=remote.commit_hash)
+            headers = {**build_hf_headers(), 'Accept-Encoding': 'identity'}
+            _continue(file, lambda start: http_get(url, file, resume_size=start, headers=headers, expected_size=size))
         return wanted, part
     except Exception as error:  # the hub's client raises its own errors, its HTTP library's and the system's
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')
@@ -81,6 +77,17 @@ def _download(info: ModelInfo, path: Path) -> tuple[str, Path]:
             f'Could not fetch {info.name} ({reason}): try again, or get {info.file} of the repository {info.repo} '
             f'by hand ({info.url}) and put it at {path}.'
         ) from error
+
+
+def _continue(file: BinaryIO, transfer: Callable[[int], None]) -> None:
+    """Repeat a transfer that breaks for as long as each try brings bytes (releases of the client differ in this)."""
+    while True:
+        start = file.tell()
+        try:
+            return transfer(start)
+        except Exception:
+            if file.seek(0, os.SEEK_END) <= start:
+                raise
 
 
 def _free_alternative(info: ModelInfo) -> str:

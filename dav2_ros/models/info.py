@@ -80,7 +80,7 @@ class ModelInfo:
     @property
     def url(self) -> str:
         """Where a browser finds the file; '' for weights that no repository has."""
-        endpoint = os.environ.get('HF_ENDPOINT', 'https://huggingface.co')
+        endpoint = os.environ.get('HF_ENDPOINT', 'https://huggingface.co').rstrip('/')
         return f'{endpoint}/{self.repo}/resolve/main/{self.file}' if self.repo else ''
 
     def to_facts(self) -> dict:
