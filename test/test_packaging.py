@@ -180,7 +180,8 @@ def test_without_the_message_pip_still_builds_a_whole_wheel(tmp_path):
     (wheel,) = tmp_path.glob('*.whl')
     assert wheel.name.endswith('-py3-none-any.whl')
     inside = set(zipfile.ZipFile(wheel).namelist())
-    for path in [*(ROOT / 'dav2_ros').rglob('*.py'), *(ROOT / 'dav2_ros').rglob('bundled/*')]:
+    bundled = [path for path in (ROOT / 'dav2_ros').glob('*/bundled/**/*') if path.is_file()]
+    for path in [*(ROOT / 'dav2_ros').rglob('*.py'), *bundled]:
         name = path.relative_to(ROOT).as_posix()
         assert (name in inside) != name.startswith('dav2_ros/msg/'), name
     assert 'dav2_training/__init__.py' in inside
