@@ -10,6 +10,7 @@ Messages are received on the executor's thread; decoding, inference and publishi
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import rclpy
@@ -161,6 +162,7 @@ def main(args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch may send its own after Ctrl-C: clean up in peace
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
