@@ -44,6 +44,7 @@ class ResizePlan:
 
     @property
     def tokens(self) -> int:
+        """Number of patches that the encoder sees."""
         return self.net_height * self.net_width // PATCH**2
 
     def camera(self, camera: Camera) -> Camera:

@@ -27,6 +27,7 @@ class FitConfig:
     warm_up: int = 100  # steps; the papers have none
     clip_norm: float = 1.0  # the papers do not clip
     precision: str = 'bf16-mixed'  # of the forward pass; losses are always float32
+    compile: bool = False  # fuse the forward and backward passes (torch.compile; minutes before the first step)
     accelerator: str = 'auto'  # cpu, cuda
     devices: int = 1
     threads: int = 0  # of the CPU; 0 leaves torch's choice
@@ -73,7 +74,9 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
         elif type(value) is type(default):
             made[key] = value
         else:
-            raise ValueError(f'{where}: {key} is {value!r}, but must be a {type(default).__name__} such as {default!r}.')
+            raise ValueError(
+                f'{where}: {key} is {value!r}, but must be a {type(default).__name__} such as {default!r}.'
+            )
     return cls(**made)
 
 

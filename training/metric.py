@@ -40,9 +40,17 @@ def initialise(network: DepthAnything) -> None:
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
-    for token in (encoder.pos_embed, encoder.cls_token):
-        nn.init.trunc_normal_(token, std=0.02)
+    nn.init.trunc_normal_(encoder.cls_token, std=0.02)
+    with torch.no_grad():  # sines and cosines to start from: positions need not be discovered first
+        encoder.pos_embed[0, 1:] = 0.1 * waves(encoder.grid, encoder.pos_embed.shape[-1])
     nn.init.constant_(network.depth_head.scratch.output_conv2[2].bias, -3.0)  # sigmoid(-3) * 80 m = 3.8 m
+
+
+def waves(grid: int, dim: int) -> Tensor:
+    """Return (grid^2, dim): sine and cosine of row and column at dim/4 wavelengths (Vaswani et al. 2017, in 2D)."""
+    omega = 1.0 / 10000 ** (torch.arange(dim // 4) / (dim // 4))
+    row, column = (g.reshape(-1, 1) * omega for g in torch.meshgrid(*2 * [torch.arange(grid)], indexing='ij'))
+    return torch.cat([row.sin(), row.cos(), column.sin(), column.cos()], dim=1)
 
 
 def normalise(rgb: Tensor) -> Tensor:
@@ -68,7 +76,7 @@ class MetricLoss:
         return silog(predicted_m.float(), z_m, valid) + self.sky_weight * sky
 
 
-def validator(config: MetricConfig):  # noqa: ANN201
+def validator(config: MetricConfig):
     """Return a function that scores a network on held-out frames, in the cameras' own metres."""
     scenes = ProceduralScenes(config.validation_seed, config.height, config.width)
     held_out = [scenes.batch(range(i, i + 8)) for i in range(0, config.validation_frames, 8)]

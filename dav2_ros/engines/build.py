@@ -12,7 +12,13 @@ from dav2_ros.models.checkpoints import Checkpoint
 
 
 def open_engine(
-    checkpoint: Checkpoint, name: str = 'auto', *, height: int, width: int, device: str = 'auto', precision: str = 'auto'
+    checkpoint: Checkpoint,
+    name: str = 'auto',
+    *,
+    height: int,
+    width: int,
+    device: str = 'auto',
+    precision: str = 'auto',
 ) -> Engine:
     """Describe the engine `name` for one network input shape; enter it to load it.
 

@@ -17,7 +17,7 @@ class EngineError(RuntimeError):
 class Engine(Protocol):
     """A network of one input shape on one device.
 
-    Making one only describes it. Entering allocates, loads and warms up; leaving frees. It is used by one thread at a time.
+    Making one only describes it. Entering allocates, loads and warms up; leaving frees. One thread at a time uses it.
     """
 
     name: str  # torch, onnxruntime

@@ -45,7 +45,7 @@ def export_onnx(checkpoint: Checkpoint, height: int, width: int, path: Path) -> 
         import torch
     except ImportError as error:
         raise EngineError(
-            f"Exporting to ONNX needs PyTorch, onnx and onnxscript ({error.name} is missing): "
+            f'Exporting to ONNX needs PyTorch, onnx and onnxscript ({error.name} is missing): '
             "`pip install torch 'dav2_ros[onnx]'`."
         ) from error
     import logging

@@ -28,7 +28,9 @@ class OnnxRuntimeEngine:
                 "The onnxruntime engine needs ONNX Runtime: `pip install 'dav2_ros[onnx]'`, or choose engine torch."
             ) from error
         if device not in ('auto', 'cpu'):
-            raise EngineError(f'The onnxruntime engine runs on the CPU, not on {device!r}: choose engine torch for CUDA.')
+            raise EngineError(
+                f'The onnxruntime engine runs on the CPU, not on {device!r}: choose engine torch for CUDA.'
+            )
         if precision not in ('auto', 'fp32'):
             raise EngineError(f'The onnxruntime engine runs in fp32, not in {precision}: choose fp32, or engine torch.')
         self.checkpoint = checkpoint
@@ -52,4 +54,5 @@ class OnnxRuntimeEngine:
         self._session = None
 
     def infer(self, images: np.ndarray) -> np.ndarray:
+        """See `Engine.infer`; the result is a fresh array."""
         return np.concatenate([self._session.run(None, {'image': image[None]})[0] for image in images])

@@ -62,6 +62,7 @@ class TorchEngine:
         self._network = None
 
     def infer(self, images: np.ndarray) -> np.ndarray:
+        """See `Engine.infer`; the result is a fresh array."""
         import torch
 
         with torch.inference_mode():

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The DPT head and the whole network, with the published state-dict keys (Depth-Anything-V2 depth_anything_v2/dpt.py)."""
+"""The DPT head and the whole network, with the published state-dict keys (depth_anything_v2/dpt.py)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from dav2_ros.network.vit import PATCH, Attention, VisionTransformer
 
 
 def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize bilinear with the corners aligned, as everywhere in this network."""
     return F.interpolate(x, size=size, mode='bilinear', align_corners=True)
 
 
 class ResidualConvUnit(nn.Module):
+    """Two 3x3 convolutions, each after a ReLU, added to their input."""
+
     def __init__(self, features: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)

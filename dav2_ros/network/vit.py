@@ -15,6 +15,8 @@ INTERPOLATE_OFFSET = 0.1  # dinov2 `interpolate_offset`: enters the sampling gri
 
 
 class PatchEmbed(nn.Module):
+    """One token per 14x14 patch."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(3, dim, PATCH, PATCH)
@@ -45,6 +47,8 @@ class Attention(nn.Module):
 
 
 class LayerScale(nn.Module):
+    """A learned factor per channel."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(dim))
@@ -54,6 +58,8 @@ class LayerScale(nn.Module):
 
 
 class Mlp(nn.Module):
+    """The feed-forward of all presets but the giant."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, 4 * dim)
@@ -78,6 +84,8 @@ class SwiGlu(nn.Module):
 
 
 class Block(nn.Module):
+    """Attention and feed-forward, each normalised before and scaled after."""
+
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         dim = preset.embed_dim

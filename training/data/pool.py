@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A sliding window over an endless data set: worker processes render, each frame is drawn a few times, then forgotten."""
+"""A sliding window over an endless data set: workers render, each frame is drawn a few times, then forgotten."""
 
 from __future__ import annotations
 

@@ -31,6 +31,8 @@ class Solids:
 
 @dataclass(frozen=True, eq=False)
 class Rays:
+    """Rays of B scenes, one per pixel, or all from one point."""
+
     origin: tuple[Tensor, Tensor, Tensor]  # x, y, z, each (B, P) or (B, 1)
     direction: tuple[Tensor, Tensor, Tensor]  # x, y, z, each (B, P)
 
@@ -45,6 +47,7 @@ def local(rays: Rays, s: Solids, i: int) -> tuple[tuple[Tensor, ...], tuple[Tens
 
 
 def hit_box(o: tuple[Tensor, ...], d: tuple[Tensor, ...], half: Tensor) -> Tensor:
+    """Return t (B, P) at which rays in its own frame enter a box from outside; inf for a miss."""
     enter = exit_ = None
     for k in range(3):
         inverse = d[k].reciprocal()
@@ -57,6 +60,7 @@ def hit_box(o: tuple[Tensor, ...], d: tuple[Tensor, ...], half: Tensor) -> Tenso
 
 
 def hit_cylinder(o: tuple[Tensor, ...], d: tuple[Tensor, ...], half: Tensor) -> Tensor:
+    """Return t (B, P) at which rays in its own frame meet an upright cylinder from outside; inf for a miss."""
     radius, reach = half[:, 0, None], half[:, 2, None]
     a = d[0] * d[0] + d[1] * d[1]
     b = o[0] * d[0] + o[1] * d[1]
@@ -71,6 +75,7 @@ def hit_cylinder(o: tuple[Tensor, ...], d: tuple[Tensor, ...], half: Tensor) -> 
 
 
 def hit_ball(o: tuple[Tensor, ...], d: tuple[Tensor, ...], half: Tensor) -> Tensor:
+    """Return t (B, P) at which rays in its own frame enter a ball from outside; inf for a miss."""
     a = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
     b = o[0] * d[0] + o[1] * d[1] + o[2] * d[2]
     c = o[0] * o[0] + o[1] * o[1] + o[2] * o[2] - half[:, 0, None] ** 2
@@ -106,7 +111,7 @@ def lit(rays: Rays, groups: list[Solids], until: Tensor) -> Tensor:
 
 
 def leave_room(rays: Rays, low_m: Tensor, high_m: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Z depth (B, P) at which rays meet the inside of a box, and which face: 0 -x, 1 +x, 2 -y, 3 +y, 4 floor, 5 ceiling.
+    """Return Z depth (B, P) at which rays meet the inside of a box, and the face: -x, +x, -y, +y, floor, ceiling.
 
     Args:
         low_m, high_m: (B, 3) corners; the camera is inside.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dav2_training.data.textures import PATTERNS, PATTERN_ID
+from dav2_training.data.textures import PATTERNS
 
 KINDS = ('room', 'corridor', 'street', 'open')
 PLACES = (26, 8, 4)  # boxes, cylinders, balls that a scene has room for
@@ -50,16 +50,23 @@ class Scene:
 
     @property
     def outdoors(self) -> bool:
+        """Whether there is a sky."""
         return self.kind in ('street', 'open')
 
     def add(self, kind: str, centre: tuple, half: tuple, material: Material, yaw: float = 0.0) -> None:
-        places = {'box': (self.boxes, PLACES[0]), 'cylinder': (self.cylinders, PLACES[1]), 'ball': (self.balls, PLACES[2])}
+        """Put a solid (box, cylinder or ball) where there is still a place for one."""
+        places = {
+            'box': (self.boxes, PLACES[0]),
+            'cylinder': (self.cylinders, PLACES[1]),
+            'ball': (self.balls, PLACES[2]),
+        }
         solids, limit = places[kind]
         if len(solids) < limit:
             solids.append((centre, half, yaw, material))
 
 
 def colour(rng: np.random.Generator, saturation: float = 0.6, low: float = 0.15, high: float = 0.9) -> tuple:
+    """Draw a colour, none of them very bright and saturated at once."""
     return colorsys.hsv_to_rgb(rng.random(), saturation * rng.random(), rng.uniform(low, high))
 
 
@@ -67,7 +74,9 @@ def material(rng: np.random.Generator, patterns: tuple[str, ...], **limits: floa
     """Choose a pattern, two colours of one family, and the pattern's own size give or take a tenth."""
     pattern = patterns[rng.integers(len(patterns))]
     first = np.array(colour(rng, **limits))
-    second = np.clip(first * rng.choice([rng.uniform(0.35, 0.75), rng.uniform(1.3, 1.9)]) + rng.normal(0, 0.03, 3), 0.02, 1)
+    second = np.clip(
+        first * rng.choice([rng.uniform(0.35, 0.75), rng.uniform(1.3, 1.9)]) + rng.normal(0, 0.03, 3), 0.02, 1
+    )
     return Material(pattern, tuple(first), tuple(second), PATTERNS[pattern] * rng.uniform(0.9, 1.1))
 
 
@@ -75,6 +84,7 @@ OBJECT = ('plain', 'noise', 'speckle', 'stripes', 'planks', 'checker')
 
 
 def table(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a table: a top on four legs."""
     wood = material(rng, ('planks', 'plain', 'noise'))
     a, b, top = rng.uniform(0.4, 0.9), rng.uniform(0.3, 0.5), rng.uniform(0.70, 0.78)
     s.add('box', (x, y, top - 0.02), (a, b, 0.02), wood, yaw)
@@ -85,6 +95,7 @@ def table(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) ->
 
 
 def person(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a person, 1.6 to 1.85 m tall."""
     tall = rng.uniform(1.6, 1.85)
     skin = Material('plain', (0.75, 0.55, 0.42), (0.65, 0.45, 0.35), 2.0)
     s.add('cylinder', (x, y, 0.23 * tall), (0.13, 0.13, 0.23 * tall), material(rng, ('plain', 'noise'), high=0.5))
@@ -93,6 +104,7 @@ def person(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -
 
 
 def tree(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a tree: a trunk and a round crown."""
     trunk, crown = rng.uniform(2.0, 3.5), rng.uniform(1.0, 2.2)
     bark = Material('noise', (0.22, 0.15, 0.10), (0.35, 0.27, 0.2), 1.0)
     leaf = np.array([0.12, 0.3, 0.08]) * rng.uniform(0.7, 1.6)
@@ -101,6 +113,7 @@ def tree(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> 
 
 
 def car(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a car, 4.2 m long."""
     paint = material(rng, ('plain',), saturation=0.9)
     glass = Material('plain', (0.05, 0.06, 0.08), (0.2, 0.22, 0.25), 2.0)
     s.add('box', (x, y, 0.58), (2.1, 0.88, 0.33), paint, yaw)
@@ -108,12 +121,14 @@ def car(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> N
 
 
 def pole(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a thin upright pole."""
     high = rng.uniform(1.0, 2.6) if not s.outdoors else rng.uniform(2.5, 7.0)
     radius = rng.uniform(0.02, 0.07)
     s.add('cylinder', (x, y, high / 2), (radius, radius, high / 2), material(rng, ('plain', 'stripes'), saturation=0.4))
 
 
 def fence(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a fence of two rails on three posts, 1 m high."""
     paint = material(rng, ('plain', 'stripes'))
     long = rng.uniform(1.0, 3.0)
     c, d = math.cos(yaw), math.sin(yaw)
@@ -124,22 +139,32 @@ def fence(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) ->
 
 
 def crate(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a crate."""
     a, b, high = rng.uniform(0.15, 0.6, 3)
     s.add('box', (x, y, high), (a, b, high), material(rng, OBJECT), yaw)
 
 
 def barrel(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Stand a barrel."""
     radius, high = rng.uniform(0.15, 0.35), rng.uniform(0.2, 0.5)
     s.add('cylinder', (x, y, high), (radius, radius, high), material(rng, OBJECT))
 
 
 def ball(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
+    """Lay a ball on the ground."""
     radius = rng.uniform(0.1, 0.4)
     s.add('ball', (x, y, radius), (radius,) * 3, material(rng, OBJECT))
 
 
 def cupboard(s: Scene, x: float, y: float, yaw: float, rng: np.random.Generator) -> None:
-    s.add('box', (x, y, 1.0), (rng.uniform(0.3, 0.8), 0.28, rng.uniform(0.8, 1.05)), material(rng, ('planks', 'plain')), yaw)
+    """Stand a cupboard or a shelf."""
+    s.add(
+        'box',
+        (x, y, 1.0),
+        (rng.uniform(0.3, 0.8), 0.28, rng.uniform(0.8, 1.05)),
+        material(rng, ('planks', 'plain')),
+        yaw,
+    )
 
 
 INDOOR_THINGS = (table, crate, crate, barrel, ball, person, pole, cupboard, cupboard)
@@ -163,9 +188,9 @@ def indoors(kind: str, rng: np.random.Generator) -> Scene:
     """Compose a room or a corridor, 2.3 to 3 m high, with doors, furniture and one lamp."""
     high = rng.uniform(2.3, 3.0)
     if kind == 'room':
-        x0, x1, y0, y1 = -rng.uniform(0.8, 3.0), rng.uniform(2.0, 7.0), -rng.uniform(1.2, 3.5), rng.uniform(1.2, 3.5)
+        x0, x1, y0, y1 = -rng.uniform(0.8, 3.0), rng.uniform(3.5, 8.0), -rng.uniform(1.5, 3.5), rng.uniform(1.5, 3.5)
     else:
-        x0, x1, y0, y1 = -rng.uniform(1.0, 5.0), rng.uniform(6.0, 18.0), -rng.uniform(0.7, 1.4), rng.uniform(0.7, 1.4)
+        x0, x1, y0, y1 = -rng.uniform(1.0, 5.0), rng.uniform(6.0, 18.0), -rng.uniform(0.8, 1.4), rng.uniform(0.8, 1.4)
     wall = material(rng, ('plain', 'plain', 'speckle', 'bricks', 'stripes'), saturation=0.35, low=0.45)
     accent = wall if rng.random() < 0.6 else material(rng, ('plain', 'bricks', 'planks'), low=0.3)
     floor = material(rng, ('tiles', 'planks', 'checker', 'speckle', 'noise'), saturation=0.5, high=0.7)
@@ -181,7 +206,7 @@ def indoors(kind: str, rng: np.random.Generator) -> Scene:
     s.add('box', (x1, rng.uniform(y0 + 0.5, y1 - 0.5), 1.0), (0.03, 0.45, 1.0), paint)
     for side in (y0, y1):  # skirting boards
         s.add('box', ((x0 + x1) / 2, side, 0.05), ((x1 - x0) / 2, 0.015, 0.05), paint)
-    place_things(s, INDOOR_THINGS, rng.integers(2, 7), 1.2, x1, rng)
+    place_things(s, INDOOR_THINGS, rng.integers(2, 6), 1.6, x1, rng)
     return s
 
 
@@ -222,7 +247,7 @@ def outdoors(kind: str, rng: np.random.Generator) -> Scene:
             half = rng.uniform(2, 8, 3) * (1, 1, 0.7)
             walls = material(rng, ('windows', 'bricks', 'planks', 'plain'))
             s.add('box', (x, y, half[2]), tuple(half), walls, rng.uniform(-math.pi, math.pi))
-    place_things(s, OUTDOOR_THINGS, rng.integers(3, 9), 2.0, 35.0, rng)
+    place_things(s, OUTDOOR_THINGS, rng.integers(3, 8), 2.5, 35.0, rng)
     return s
 
 

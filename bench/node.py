@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node adds to its engine: from an image published to depth, and cloud, received by another process."""
+
+from __future__ import annotations
+
+import array
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+RATE_HZ = 10.0
+WARM_UP = 10
+
+
+def overhead(frames: int) -> dict[str, list[float]]:
+    """Send 640x480 images to a depth node of its own; returns milliseconds per frame."""
+    os.environ['ROS_DOMAIN_ID'] = str(100 + os.getpid() % 100)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    node = subprocess.Popen([sys.executable, '-m', 'dav2_ros.nodes.depth_node'], stderr=subprocess.DEVNULL)
+    try:
+        return _measure(frames, node)
+    finally:
+        node.terminate()
+        node.wait()
+
+
+def _measure(frames: int, process: subprocess.Popen) -> dict[str, list[float]]:
+    import rclpy
+    from rclpy.qos import qos_profile_sensor_data
+    from run import HEIGHT, WIDTH, frame
+    from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+    from dav2_ros.msg import InferenceStats
+
+    one = frame()
+    rclpy.init()
+    node = rclpy.create_node('bench')
+    images = node.create_publisher(Image, 'image', 1)
+    infos = node.create_publisher(CameraInfo, 'camera_info', 1)
+    arrived: dict[str, dict[int, float]] = {'depth': {}, 'points': {}, 'engine': {}}
+
+    def note(kind: str, message: object) -> None:
+        stamp = message.header.stamp
+        now = time.perf_counter()
+        arrived[kind][stamp.sec * 10**9 + stamp.nanosec] = message.engine_ms if kind == 'engine' else now
+
+    node.create_subscription(Image, 'depth/image', lambda m: note('depth', m), qos_profile_sensor_data)
+    node.create_subscription(PointCloud2, 'points', lambda m: note('points', m), qos_profile_sensor_data)
+    node.create_subscription(InferenceStats, 'stats', lambda m: note('engine', m), 10)
+
+    image = Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3 * WIDTH)
+    data = array.array('B')
+    data.frombytes(one.rgb.tobytes())
+    image.data = data
+    info = CameraInfo(height=HEIGHT, width=WIDTH)
+    info.k = one.camera.k.flatten().tolist()
+    info.p = np.hstack([one.camera.k, np.zeros((3, 1))]).flatten().tolist()
+    image.header.frame_id = info.header.frame_id = 'camera'
+
+    deadline = time.monotonic() + 60
+    while images.get_subscription_count() == 0:
+        rclpy.spin_once(node, timeout_sec=0.1)
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(
+                'The depth node did not come up: start `python -m dav2_ros.nodes.depth_node` to see why.'
+            )
+    sent: dict[int, float] = {}
+    for _ in range(frames + WARM_UP):
+        now_ns = time.time_ns()
+        image.header.stamp.sec, image.header.stamp.nanosec = divmod(now_ns, 10**9)
+        info.header.stamp = image.header.stamp
+        infos.publish(info)
+        sent[now_ns] = time.perf_counter()
+        images.publish(image)
+        until = time.perf_counter() + 1 / RATE_HZ
+        while (left := until - time.perf_counter()) > 0:
+            rclpy.spin_once(node, timeout_sec=left)
+    node.destroy_node()
+    rclpy.shutdown()
+    stamps = [s for s in list(sent)[WARM_UP:] if all(s in times for times in arrived.values())]
+    engine = [arrived['engine'][s] for s in stamps]
+    depth = [1e3 * (arrived['depth'][s] - sent[s]) for s in stamps]
+    points = [1e3 * (arrived['points'][s] - sent[s]) for s in stamps]
+    return {
+        'engine': engine,
+        'image published to depth received': depth,
+        'the same without the engine (target 8, p95 20)': [d - e for d, e in zip(depth, engine)],
+        'image published to cloud received, without the engine': [p - e for p, e in zip(points, engine)],
+    }

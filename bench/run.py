@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: what the package costs on this machine, as a table and as JSON under bench/results/.
+
+Timings are wall-clock milliseconds, median and p95 of the runs counted, after a warm-up; targets are those of the
+project, not asserted: a shared machine misses them now and then.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # spinning threads ruin every other process's timing
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+HEIGHT, WIDTH = 480, 640
+RESULTS = Path(__file__).parent / 'results'
+
+
+def timed(call: Callable[[], object], runs: int = 60, warm_up: int = 5) -> list[float]:
+    """Return the milliseconds of each of `runs` calls."""
+    for _ in range(warm_up):
+        call()
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - started))
+    return times
+
+
+def frame() -> object:
+    """Return one rendered 640x480 frame with its camera."""
+    from dav2_ros.camera import Camera
+    from dav2_ros.frames import Frame
+    from dav2_training.data.procedural import ProceduralScenes
+
+    batch = ProceduralScenes(7, HEIGHT, WIDTH).batch([3])
+    f_px = float(batch.f_px[0])
+    return Frame(batch.rgb[0].numpy(), Camera(WIDTH, HEIGHT, f_px, f_px, 0.5 * (WIDTH - 1), 0.5 * (HEIGHT - 1)))
+
+
+def around_the_network() -> dict[str, list[float]]:
+    """Time every step of a 640x480 frame that is not the network."""
+    from builtin_interfaces.msg import Time
+    from std_msgs.msg import Header
+
+    from dav2_ros.cloud import CloudMaker
+    from dav2_ros.frames import DepthMap
+    from dav2_ros.media.colour import colourise
+    from dav2_ros.nodes.conversions import cloud_to_msg, depth_to_image
+    from dav2_ros.resize import ResizePlan
+
+    one, maker = frame(), CloudMaker()
+    header = Header(stamp=Time(sec=1), frame_id='camera')
+    found = {}
+    for size in (168, 252, 518):
+        plan = ResizePlan.lower_bound(HEIGHT, WIDTH, size)
+        net = f'{plan.net_width}x{plan.net_height}'
+        small = np.random.default_rng(0).uniform(1, 20, (plan.net_height, plan.net_width)).astype(np.float32)
+        found[f'resize and normalise to {net}'] = timed(lambda plan=plan: plan.apply(one.rgb))
+        found[f'depth back from {net}'] = timed(lambda plan=plan, small=small: plan.undo(small))
+    depth = DepthMap(plan.undo(small), one.camera)
+    points = maker.make(depth, one.rgb)
+    found['cloud: 307,200 points'] = timed(lambda: maker.make(depth, one.rgb))
+    found['cloud into its message'] = timed(lambda: cloud_to_msg(points, header))
+    found['cloud, points and message (target 4)'] = timed(lambda: cloud_to_msg(maker.make(depth, one.rgb), header))
+    found['depth into its message'] = timed(lambda: depth_to_image(depth.z_m, '32FC1', header))
+    found['colour picture'] = timed(lambda: colourise(depth.z_m, 0.3, 20.0))
+    return found
+
+
+def engines() -> dict[str, list[float]]:
+    """Time whole frames, 640x480 in and out, through the bundled model on every engine."""
+    from dav2_ros.estimator import DepthEstimator
+    from dav2_ros.models import checkpoints
+    from dav2_ros.models.registry import BUNDLED
+
+    one, checkpoint, found = frame(), checkpoints.load(BUNDLED), {}
+    for engine, precision in (('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32')):
+        with DepthEstimator(checkpoint, engine=engine, device='cpu', precision=precision) as estimator:
+            estimator.estimate(one)
+            shape = estimator.describe()['network_input']
+            found[f'{engine} cpu {precision}, {BUNDLED} at {shape}'] = timed(
+                lambda e=estimator: e.estimate(one), runs=40
+            )
+    return found
+
+
+def rendering() -> dict[str, list[float]]:
+    """Time the procedural scenes, per frame of 224x168."""
+    from dav2_training.data.procedural import ProceduralScenes
+
+    scenes = ProceduralScenes(7)
+    times = timed(lambda: scenes.batch(range(8)), runs=12, warm_up=2)
+    return {'a rendered frame of 224x168 (target 33)': [t / 8 for t in times]}
+
+
+SECTIONS = {
+    'around the network, 640x480': around_the_network,
+    'a whole frame, 640x480': engines,
+    'procedural scenes': rendering,
+}
+
+
+def machine() -> dict[str, object]:
+    """Say what was measured on."""
+    cpu = next(
+        (line.split(':')[1].strip() for line in open('/proc/cpuinfo') if 'model name' in line), platform.machine()
+    )
+    packages = ('torch', 'onnxruntime', 'numpy', 'opencv-python-headless', 'ros-kilted-rclpy')
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0)), 'python': platform.python_version(), **versions}
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--frames', type=int, default=150, help='Frames sent through the node.')
+    frames = parser.parse_args().frames
+    from node import overhead
+
+    console, kept = Console(), {'machine': machine(), 'ms': {}}
+    sections = {**SECTIONS, 'the node, 640x480, depth and cloud subscribed': lambda: overhead(frames)}
+    for title, measure in sections.items():
+        table = Table(title, 'p50 ms', 'p95 ms', 'min ms', 'runs')
+        with console.status(title):
+            found = measure()
+        for name, times in found.items():
+            p50, p95 = np.percentile(times, (50, 95))
+            table.add_row(name, f'{p50:.2f}', f'{p95:.2f}', f'{min(times):.2f}', str(len(times)))
+            kept['ms'][name] = {
+                'p50': round(p50, 3),
+                'p95': round(p95, 3),
+                'min': round(min(times), 3),
+                'runs': len(times),
+            }
+        console.print(table)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / 'latest.json'
+    path.write_text(json.dumps(kept, indent=1) + '\n')
+    console.print(f'kept in {path}')
+
+
+if __name__ == '__main__':
+    main()
