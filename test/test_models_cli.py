@@ -33,6 +33,7 @@ class Hub(ThreadingHTTPServer):
         self.content = CONTENT
         self.etag = SHA256
         self.cut_after: int | None = None  # close the connection after so many bytes of each answer
+        self.fails = False  # answer 500 to every download
         self.stall_after: int | None = None  # send nothing more after so many bytes
         self.requests: list[tuple[str, str, str | None]] = []
 
@@ -73,6 +74,9 @@ class HubHandler(BaseHTTPRequestHandler):
             self.send_header('Location', self.server.storage_url)
             self.send_header('Content-Length', '0')
             self.end_headers()
+            return
+        if self.server.fails:
+            self.send_error(500)
             return
         start = int((self.headers['Range'] or 'bytes=0-').removeprefix('bytes=').split('-')[0])
         body = self.server.content[start:]
@@ -209,14 +213,14 @@ def test_a_connection_that_breaks_is_resumed_within_one_fetch(dav2, hub):
 
 
 def test_an_interrupted_fetch_goes_on_with_the_next(dav2, hub, tmp_path):
-    hub.cut_after = 0
+    hub.fails = True
     part = local_path(REGISTRY['v2-small'])
     part = part.with_name(f'{part.name}.{SHA256[:12]}.part')
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT[:1_234_567])
     assert_refused(dav2('models', 'fetch', 'v2-small'))
     assert part.stat().st_size == 1_234_567 and not local_path(REGISTRY['v2-small']).exists()
-    hub.cut_after = None
+    hub.fails = False
     hub.requests.clear()
     assert dav2('models', 'fetch', 'v2-small').returncode == 0
     assert {asked for method, path, asked in hub.requests if path == '/storage'} == {'bytes=1234567-'}
