@@ -228,3 +228,22 @@ class TestArguments:
     def test_camera_info_is_beside_the_image(self, image, camera_info):
         """image_transport, camera_common.cpp, getCameraInfoTopic."""
         assert runpy.run_path(str(ROOT / 'launch/depth.launch.py'))['camera_info_of'](image) == camera_info
+
+
+def test_the_demo_plays_the_bundled_recording_once_and_ends(launch, peer, random_model):
+    launched = launch('demo.launch.py', 'loop:=false', 'namespace:=/launched/demo', f'model:={random_model}')
+    audience = peer('/launched/demo', 'image', 'camera_info')
+    audience.subscribe('depth/image', 'points')
+    audience.until(lambda: audience.received['points'], 'a cloud')  # it waits for an audience, then begins
+    assert audience.received['depth/image'][0].header.frame_id == 'camera_optical_frame'
+    audience.until(lambda: launched.process.poll() is not None, 'the end of the launch')
+    assert launched.wait() == 0
+    assert launched.log.count('process has finished cleanly') == 2
+    assert not launched.has_processes()
+
+
+def test_rviz_shows_topics_that_the_node_has():
+    """RViz runs in the node's namespace with the node's remappings: its topics are relative, as the node's are."""
+    displays = yaml.safe_load((ROOT / 'config/dav2.rviz').read_text())['Visualization Manager']['Displays']
+    topics = {each['Topic']['Value'] for each in displays if 'Topic' in each}
+    assert topics == {'image', 'depth/color', 'points'}
