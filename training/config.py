@@ -27,7 +27,6 @@ class FitConfig:
     warm_up: int = 100  # steps; the papers have none
     clip_norm: float = 1.0  # the papers do not clip
     precision: str = 'bf16-mixed'  # of the forward pass; losses are always float32
-    compile: bool = False  # fuse the forward and backward passes (torch.compile; minutes before the first step)
     accelerator: str = 'auto'  # cpu, cuda
     devices: int = 1
     threads: int = 0  # of the CPU; 0 leaves torch's choice
@@ -49,7 +48,7 @@ class MetricConfig:
     sky_weight: float = 0.1  # of the term that sends sky to max_depth_m
     scenes_seed: int = 1
     fresh_per_step: int = 6  # new frames rendered for each step; the others of a batch are seen again
-    pool: int = 4096  # newest frames that a batch is drawn from
+    pool: int = 1024  # newest frames that a batch is drawn from
     workers: int = 1  # processes that render
     validation_seed: int = 1_000_003
     validation_frames: int = 64

@@ -72,7 +72,7 @@ def fit(
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=config.precision)
     fabric.launch()
     optimizer = torch.optim.AdamW(parameter_groups(network, config), betas=config.betas)
-    model, optimizer = fabric.setup(torch.compile(network) if config.compile else network, optimizer)
+    model, optimizer = fabric.setup(network, optimizer)
 
     out.mkdir(parents=True, exist_ok=True)
     last, start = out / 'last.pt', 0
