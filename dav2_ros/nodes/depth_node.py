@@ -38,7 +38,7 @@ class DepthNode(LifecycleNode):
         super().__init__('depth', **options)
         self.parameters = parameters.declare(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._health = Health()
+        self._health = Health(self.get_logger())
         self._pipeline: Pipeline | None = None  # while configured
         self._worker: Worker[Image] | None = None  # while active
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
@@ -56,7 +56,7 @@ class DepthNode(LifecycleNode):
         try:
             self._pipeline = Pipeline(self, self.parameters, self._follow_demand, self._health)
         except Exception as error:  # whatever it is, the node stays up and can be configured again
-            self._report(f'Not configured: {sentence(error)}')
+            self._health.broken(f'Not configured: {sentence(error)}')
             return TransitionCallbackReturn.FAILURE
         about = self._pipeline.estimator.describe()
         self.get_logger().info('Configured: ' + ', '.join(f'{key} {value}' for key, value in about.items()))
@@ -122,7 +122,7 @@ class DepthNode(LifecycleNode):
                 inputs.listen(self._worker.put)
             except Exception as error:  # qos_overrides that mean nothing; tried again while somebody wants depth
                 inputs.ignore()
-                self._report(f'Not listening: {sentence(error)}')
+                self._health.broken(f'Not listening: {sentence(error)}')
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         values = {change.name: change.value for change in changes}
@@ -140,10 +140,6 @@ class DepthNode(LifecycleNode):
         array = DiagnosticArray(status=[self._health.status(name, state, listening, facts)])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
-
-    def _report(self, text: str) -> None:
-        self._health.broken(text)
-        self.get_logger().error(text, throttle_duration_sec=5.0)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -11,16 +11,37 @@ from collections import Counter, deque
 from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.impl.rcutils_logger import RcutilsLogger
 
 STALE_S = 2.0  # no image for so long is worth a word: slower cameras are rare
 WINDOW = 100  # frames that rates and percentiles look back on
 
 
-class Health:
-    """What happened since activation: received = processed + dropped + failed + the frames in hand."""
+class SparingLog:
+    """Says a sentence at most once in 5 s, and at most 8 in all: a camera has 30 chances per second."""
 
-    def __init__(self) -> None:
+    def __init__(self, logger: RcutilsLogger) -> None:
+        self._logger = logger
+        self._said_s: dict[str, float] = {}
+
+    def error(self, sentence: str) -> None:
+        """Log an error, or keep quiet."""
+        now_s = time.monotonic()
+        self._said_s = {text: then_s for text, then_s in self._said_s.items() if now_s - then_s < 5.0}
+        if sentence not in self._said_s and len(self._said_s) < 8:
+            self._said_s[sentence] = now_s
+            self._logger.error(sentence)
+
+
+class Health:
+    """What happened since activation: received = processed + dropped + failed + the frames in hand.
+
+    Failures and warnings go to the log too, sparingly.
+    """
+
+    def __init__(self, logger: RcutilsLogger) -> None:
         self._lock = threading.Lock()
+        self._log = SparingLog(logger)
         self.reset()
 
     def reset(self) -> None:
@@ -67,18 +88,20 @@ class Health:
         with self._lock:
             self.counts['failed'] += 1
             self.error = self.last_error = sentence
+            self._log.error(f'No depth: {sentence}')
 
     def broken(self, sentence: str) -> None:
-        """Note a failed transition; '' after one that succeeded."""
+        """Note that something other than a frame failed."""
         with self._lock:
-            self.error = sentence
-            self.last_error = sentence or self.last_error
+            self.error = self.last_error = sentence
+            self._log.error(sentence)
 
     def warn(self, cause: str, sentence: str) -> None:
         """Keep one warning per cause; '' ends it."""
         with self._lock:
             if sentence:
                 self._warnings[cause] = sentence
+                self._log.error(sentence)
             else:
                 self._warnings.pop(cause, None)
 
@@ -111,13 +134,13 @@ class Health:
             return DiagnosticStatus.ERROR, self.error
         if state != 'active':
             return DiagnosticStatus.OK, state
+        silence = f'no image for {silent_s:.0f} s' if listening and silent_s > STALE_S else ''
+        if self._warnings:
+            return DiagnosticStatus.WARN, ' '.join([*self._warnings.values(), silence]).strip()
         if not listening:
             return DiagnosticStatus.OK, 'idle: no output has a subscriber'
-        if silent_s > STALE_S:
-            rest = f' ({" ".join(self._warnings.values())})' if self._warnings else ''
-            return DiagnosticStatus.STALE, f'no image for {silent_s:.0f} s{rest}'
-        if self._warnings:
-            return DiagnosticStatus.WARN, ' '.join(self._warnings.values())
+        if silence:
+            return DiagnosticStatus.STALE, silence
         return DiagnosticStatus.OK, f'depth at {_rate_hz(self._done_s, now_s):.1f} Hz'
 
 

@@ -57,6 +57,7 @@ class Inputs:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
+        self._judge('', '')
 
     def frame(self, image: Image | CompressedImage) -> tuple[Frame, CameraInfo | None]:
         """Decode an image and find the camera that took it; raises ValueError, one sentence."""
@@ -74,11 +75,13 @@ class Inputs:
             what = f'{topic} says that the camera is not calibrated (K[0] is 0)' if info else f'Nothing on {topic}'
             missing = f'{what}: no points, and focal correction assumes {self._given.assumed_hfov_deg} degrees; '
             missing += 'calibrate the camera.' if info else 'remap camera_info.'
-            self._node.get_logger().error(missing, throttle_duration_sec=5.0)
         elif info.header.frame_id and info.header.frame_id != header.frame_id:
             mixed = (
                 f'The image is of frame {header.frame_id!r}, {topic} of {info.header.frame_id!r}: remap camera_info.'
             )
+        self._judge(missing, mixed)
+
+    def _judge(self, missing: str, mixed: str) -> None:
         self._health.warn('camera', missing)
         self._health.warn('frame', mixed)
 

@@ -49,7 +49,6 @@ class Pipeline:
             self._make_depth(image, given)
         except Exception as error:  # a bad frame or a failing engine: the next frame gets its chance
             self._health.failed(sentence(error))
-            self._node.get_logger().error(f'No depth: {sentence(error)}', throttle_duration_sec=5.0)
             if not isinstance(error, ValueError):
                 self.estimator.__exit__(None, None, None)  # its engine is in doubt: the next frame opens a new one
 

@@ -71,6 +71,5 @@ def _incompatible(node: Node, topic: str, other: str, warn: Callable[[str, str],
             f'change that {other}, or set qos_overrides.{name}.'
         )
         warn(f'QoS of {name}', sentence)
-        node.get_logger().warning(sentence, throttle_duration_sec=5.0)
 
     return tell
