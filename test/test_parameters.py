@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-yaml = pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test)')
+pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test)')
+
+import yaml
 
 from dav2_ros.estimator import FOCAL_CORRECTIONS
 from dav2_ros.nodes.parameters import ANY_TIME, NEVER, UNCONFIGURED, DepthNodeParameters, to_yaml
@@ -75,7 +77,7 @@ def test_choices_hold_their_default_and_refuse_others(each) -> None:
     ],
 )
 def test_near_is_nearer_than_far(values: dict) -> None:
-    with pytest.raises(ValueError, match='choose a .* that is less'):
+    with pytest.raises(ValueError, match=r'choose a .* that is less'):
         DepthNodeParameters(**values)
 
 
