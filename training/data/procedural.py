@@ -52,15 +52,21 @@ class View:
 def random_view(seed: int, index: int) -> View:
     """Draw the view of frame `index`: level give or take, looking roughly along +x, where most things stand."""
     rng = np.random.default_rng([seed, index, 1])
+    hfov_rad = math.radians(rng.uniform(*HFOV_DEG))
     return View(
         x_m=0.0,
         y_m=0.0,
         z_m=rng.uniform(*CAMERA_HEIGHT_M),
-        yaw_rad=rng.normal(0, 0.25),
+        yaw_rad=rng.normal(0, 0.2 * hfov_rad),
         pitch_rad=rng.normal(math.radians(-6), math.radians(3)),
         roll_rad=rng.normal(0, math.radians(1)),
-        hfov_rad=math.radians(rng.uniform(*HFOV_DEG)),
+        hfov_rad=hfov_rad,
     )
+
+
+def reach(view: View) -> float:
+    """Return how much further away things stand than for a lens of 70 degrees; a wider one brings nothing nearer."""
+    return max(1.0, math.tan(math.radians(35)) / math.tan(0.5 * view.hfov_rad))
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +260,7 @@ class ProceduralScenes:
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Render the frames with these numbers."""
-        scenes = [compose(self.seed, int(i), self.kind) for i in indices]
         views = [random_view(self.seed, int(i)) for i in indices]
+        scenes = [compose(self.seed, int(i), self.kind, reach(v)) for i, v in zip(indices, views)]
         clean = render(scenes, views, self.height, self.width, self.device)
         return Batch(sense(clean.rgb, self.seed, indices), clean.z_m, clean.f_px)

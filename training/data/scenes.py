@@ -184,13 +184,14 @@ def place_things(s: Scene, things: tuple, number: int, near_m: float, far_m: flo
             thing(s, x, y, rng.uniform(-math.pi, math.pi), rng)
 
 
-def indoors(kind: str, rng: np.random.Generator) -> Scene:
+def indoors(kind: str, reach: float, rng: np.random.Generator) -> Scene:
     """Compose a room or a corridor, 2.3 to 3 m high, with doors, furniture and one lamp."""
     high = rng.uniform(2.3, 3.0)
     if kind == 'room':
         x0, x1, y0, y1 = -rng.uniform(0.8, 3.0), rng.uniform(3.5, 8.0), -rng.uniform(1.5, 3.5), rng.uniform(1.5, 3.5)
     else:
         x0, x1, y0, y1 = -rng.uniform(1.0, 5.0), rng.uniform(6.0, 18.0), -rng.uniform(0.8, 1.4), rng.uniform(0.8, 1.4)
+    x1 *= reach
     wall = material(rng, ('plain', 'plain', 'speckle', 'bricks', 'stripes'), saturation=0.35, low=0.45)
     accent = wall if rng.random() < 0.6 else material(rng, ('plain', 'bricks', 'planks'), low=0.3)
     floor = material(rng, ('tiles', 'planks', 'checker', 'speckle', 'noise'), saturation=0.5, high=0.7)
@@ -206,11 +207,11 @@ def indoors(kind: str, rng: np.random.Generator) -> Scene:
     s.add('box', (x1, rng.uniform(y0 + 0.5, y1 - 0.5), 1.0), (0.03, 0.45, 1.0), paint)
     for side in (y0, y1):  # skirting boards
         s.add('box', ((x0 + x1) / 2, side, 0.05), ((x1 - x0) / 2, 0.015, 0.05), paint)
-    place_things(s, INDOOR_THINGS, rng.integers(2, 6), 1.6, x1, rng)
+    place_things(s, INDOOR_THINGS, rng.integers(2, 6), 1.6 * reach, x1, rng)
     return s
 
 
-def outdoors(kind: str, rng: np.random.Generator) -> Scene:
+def outdoors(kind: str, reach: float, rng: np.random.Generator) -> Scene:
     """Compose a street between houses, or open ground, under a sun, sometimes in haze."""
     asphalt = material(rng, ('noise', 'speckle'), saturation=0.15, low=0.2, high=0.5)
     green = np.array([0.2, 0.33, 0.1]) * rng.uniform(0.6, 1.5)
@@ -247,12 +248,15 @@ def outdoors(kind: str, rng: np.random.Generator) -> Scene:
             half = rng.uniform(2, 8, 3) * (1, 1, 0.7)
             walls = material(rng, ('windows', 'bricks', 'planks', 'plain'))
             s.add('box', (x, y, half[2]), tuple(half), walls, rng.uniform(-math.pi, math.pi))
-    place_things(s, OUTDOOR_THINGS, rng.integers(3, 8), 2.5, 35.0, rng)
+    place_things(s, OUTDOOR_THINGS, rng.integers(3, 8), 2.5 * reach, 35.0 * reach, rng)
     return s
 
 
-def compose(seed: int, index: int, kind: str | None = None) -> Scene:
-    """Compose scene `index` of the endless data set `seed`; the same two numbers always give the same scene."""
+def compose(seed: int, index: int, kind: str | None = None, reach: float = 1.0) -> Scene:
+    """Compose scene `index` of the endless data set `seed`; the same numbers always give the same scene.
+
+    `reach` stretches what lies ahead: who looks through a long lens stands further back.
+    """
     rng = np.random.default_rng([seed, index])
     kind = kind or KINDS[rng.choice(4, p=(0.35, 0.15, 0.25, 0.25))]
-    return indoors(kind, rng) if kind in ('room', 'corridor') else outdoors(kind, rng)
+    return (indoors if kind in ('room', 'corridor') else outdoors)(kind, reach, rng)
