@@ -119,15 +119,14 @@ def sky_colour(scenes: list[Scene], direction: Tensor) -> Tensor:
     return torch.lerp(base, torch.ones_like(base) * 0.92, 0.7 * cloud[:, None])
 
 
-def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: int, device: str = 'cpu') -> Batch:
-    """Cast one ray per pixel; returns linear light turned to sRGB-like values, without the sensor's faults."""
-    scenes = list(scenes)
-    b = len(scenes)
+def column(values: list, device: str) -> Tensor:
+    """Return one value, or one vector, per scene as float32."""
+    return torch.tensor(np.array(values), dtype=torch.float32, device=device)
 
-    def column(values: list) -> Tensor:
-        return torch.tensor(np.array(values), dtype=torch.float32, device=device)
 
-    f_px = column([0.5 * width / math.tan(0.5 * v.hfov_rad) for v in views])
+def camera_rays(views: Sequence[View], height: int, width: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return focal lengths (B,), ray origins (B, 3, 1) and directions (B, 3, P) in the world, 1 long along z."""
+    f_px = column([0.5 * width / math.tan(0.5 * v.hfov_rad) for v in views], device)
     v, u = torch.meshgrid(
         torch.arange(height, device=device) - 0.5 * (height - 1),
         torch.arange(width, device=device) - 0.5 * (width - 1),
@@ -135,44 +134,56 @@ def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: i
     )
     x, y = (g.reshape(1, -1) / f_px[:, None] for g in (u, v))
     ray = torch.stack([x, y, torch.ones_like(x)], dim=1)  # (B, 3, P) in the camera, z = 1
-    direction = column([view.rotation() for view in views]) @ ray
-    origin = column([(view.x_m, view.y_m, view.z_m) for view in views])[..., None]  # (B, 3, 1)
-    rays = Rays(tuple(origin.unbind(1)), tuple(direction.unbind(1)))
+    origin = column([(view.x_m, view.y_m, view.z_m) for view in views], device)[..., None]
+    return f_px, origin, column([view.rotation() for view in views], device) @ ray
 
+
+def light_on(scenes: list[Scene], point: Tensor, normal: Tensor, on_solid: Tensor, groups: list[Solids]) -> Tensor:
+    """Return how bright each point (B, 3, P) is lit: ambient light, one lamp or sun with its shadows; (B, P)."""
+    device = str(point.device)
+    lamp = column([s.light for s in scenes], device)
+    to_light = lamp[..., None] - point
+    distance_m = length(to_light)
+    from_lamp = Rays(tuple(lamp[..., None].unbind(1)), tuple((-to_light).unbind(1)))
+    free = raycast.lit(from_lamp, groups, 1.0 - 4e-3 / distance_m)  # 4 mm: a surface does not shade itself
+    facing = (dot(normal, to_light) / distance_m).clamp_min(0) * free
+    under_sun = torch.tensor([s.outdoors for s in scenes], device=device)[:, None]
+    falloff = torch.where(under_sun, 1.0, 3.0 / (1.0 + 0.25 * distance_m**2).clamp_min(1.0))
+    ambient = column([s.ambient for s in scenes], device)[:, None]
+    contact = 1.0 - 0.35 * torch.exp(-(point[:, 2].abs() / 0.12)) * on_solid  # things darken towards the ground
+    return ambient * contact * (0.85 + 0.15 * normal[:, 2]) + (1.0 - ambient) * facing * falloff
+
+
+def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: int, device: str = 'cpu') -> Batch:
+    """Cast one ray per pixel; returns sRGB-like pictures without the sensor's faults."""
+    scenes = list(scenes)
+    f_px, origin, direction = camera_rays(views, height, width, device)
+    rays = Rays(tuple(origin.unbind(1)), tuple(direction.unbind(1)))
     lists = zip(*((s.boxes, s.cylinders, s.balls) for s in scenes))
     groups = [pack(list(g), shape, device) for g, shape in zip(lists, (BOX, CYLINDER, BALL))]
-    z_m, face = raycast.leave_room(rays, column([s.low_m for s in scenes]), column([s.high_m for s in scenes]))
     counts = tuple(g.centre_m.shape[1] for g in groups)
-    solids = sum(counts)
-    index = face + solids
-    outdoors = torch.tensor([s.outdoors for s in scenes], device=device)[:, None]
+
+    low_m, high_m = (column(corners, device) for corners in ([s.low_m for s in scenes], [s.high_m for s in scenes]))
+    z_m, face = raycast.leave_room(rays, low_m, high_m)
+    index = face + sum(counts)
     raycast.nearest(rays, groups, z_m, index)
-    sky = outdoors & (index >= solids) & ((face != 4) | (z_m > SKY_M))
+    on_solid = index < sum(counts)
+    outdoors = torch.tensor([s.outdoors for s in scenes], device=device)[:, None]
+    sky = outdoors & ~on_solid & ((face != 4) | (z_m > SKY_M))
 
     point = origin + z_m[:, None] * direction
     normal, tu, tv = surface(point, groups, index, face)
     m = pick(pack_materials(scenes, counts, device), index)
     slant = dot(normal, direction).abs() / length(direction)
     footprint_m = z_m / f_px[:, None] / slant.clamp_min(0.05).sqrt()
-    shade = textures.sample(m[:, 0].long(), tu / m[:, 1], tv / m[:, 1], textures.SIZE * footprint_m / m[:, 1])
-    albedo = torch.lerp(m[:, 2:5], m[:, 5:8], shade[:, None])
+    pattern = textures.sample(m[:, 0].long(), tu / m[:, 1], tv / m[:, 1], textures.SIZE * footprint_m / m[:, 1])
+    albedo = torch.lerp(m[:, 2:5], m[:, 5:8], pattern[:, None])
+    image = albedo * light_on(scenes, point, normal, on_solid, groups)[:, None]
 
-    lamp = column([s.light for s in scenes])
-    to_light = lamp[..., None] - point
-    distance_m = length(to_light)
-    from_lamp = Rays(tuple(lamp[..., None].unbind(1)), tuple((-to_light).unbind(1)))
-    free = raycast.lit(from_lamp, groups, 1.0 - 4e-3 / distance_m)
-    facing = (dot(normal, to_light) / distance_m).clamp_min(0) * free
-    falloff = torch.where(outdoors, 1.0, 3.0 / (1.0 + 0.25 * distance_m**2).clamp_min(1.0))
-    ambient = column([s.ambient for s in scenes])[:, None]
-    corner = 1.0 - 0.35 * torch.exp(-(point[:, 2].abs() / 0.12)) * (index < solids)  # contact shadow on the ground
-    light = ambient * corner * (0.85 + 0.15 * normal[:, 2]) + (1.0 - ambient) * facing * falloff
-    image = albedo * light[:, None]
-
-    haze = column([s.haze_m for s in scenes])[:, None]
-    horizon = column([s.sky[0] for s in scenes])[..., None]
+    haze = column([s.haze_m for s in scenes], device)[:, None]
+    horizon = column([s.sky[0] for s in scenes], device)[..., None]
     image = torch.lerp(horizon * 0.9, image, torch.exp(-z_m / haze)[:, None])
     image = torch.where(sky[:, None], sky_colour(scenes, direction), image)
     z_m = torch.where(sky, torch.inf, z_m)
-    rgb = image.transpose(1, 2).reshape(b, height, width, 3).clamp(0, 1).pow_(1 / 2.2)
-    return Batch((rgb * 255).round_().to(torch.uint8), z_m.reshape(b, height, width), f_px)
+    rgb = image.transpose(1, 2).reshape(len(scenes), height, width, 3).clamp(0, 1).pow_(1 / 2.2)
+    return Batch((rgb * 255).round_().to(torch.uint8), z_m.reshape(len(scenes), height, width), f_px)
