@@ -12,31 +12,31 @@ import time
 
 import numpy as np
 
+from dav2_ros.frames import Frame
+
 RATE_HZ = 10.0
 WARM_UP = 10
 
 
-def overhead(frames: int) -> dict[str, list[float]]:
-    """Send 640x480 images to a depth node of its own; returns milliseconds per frame."""
+def overhead(one: Frame, frames: int) -> dict[str, list[float]]:
+    """Send one frame many times to a depth node of its own; returns milliseconds per frame."""
     os.environ['ROS_DOMAIN_ID'] = str(100 + os.getpid() % 100)
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     node = subprocess.Popen([sys.executable, '-m', 'dav2_ros.nodes.depth_node'], stderr=subprocess.DEVNULL)
     try:
-        return _measure(frames, node)
+        return _measure(one, frames, node)
     finally:
         node.terminate()
         node.wait()
 
 
-def _measure(frames: int, process: subprocess.Popen) -> dict[str, list[float]]:
+def _measure(one: Frame, frames: int, process: subprocess.Popen) -> dict[str, list[float]]:
     import rclpy
     from rclpy.qos import qos_profile_sensor_data
-    from run import HEIGHT, WIDTH, frame
     from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
     from dav2_ros.msg import InferenceStats
 
-    one = frame()
     rclpy.init()
     node = rclpy.create_node('bench')
     images = node.create_publisher(Image, 'image', 1)
@@ -52,11 +52,12 @@ def _measure(frames: int, process: subprocess.Popen) -> dict[str, list[float]]:
     node.create_subscription(PointCloud2, 'points', lambda m: note('points', m), qos_profile_sensor_data)
     node.create_subscription(InferenceStats, 'stats', lambda m: note('engine', m), 10)
 
-    image = Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3 * WIDTH)
+    height, width = one.rgb.shape[:2]
+    image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
     data = array.array('B')
     data.frombytes(one.rgb.tobytes())
     image.data = data
-    info = CameraInfo(height=HEIGHT, width=WIDTH)
+    info = CameraInfo(height=height, width=width)
     info.k = one.camera.k.flatten().tolist()
     info.p = np.hstack([one.camera.k, np.zeros((3, 1))]).flatten().tolist()
     image.header.frame_id = info.header.frame_id = 'camera'
