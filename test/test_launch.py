@@ -234,7 +234,7 @@ def test_the_demo_plays_the_bundled_recording_once_and_ends(launch, peer, random
     launched = launch('demo.launch.py', 'loop:=false', 'namespace:=/launched/demo', f'model:={random_model}')
     audience = peer('/launched/demo', 'image', 'camera_info')
     audience.subscribe('depth/image', 'points')
-    audience.until(lambda: audience.received['points'], 'a cloud')  # it waits for an audience, then begins
+    audience.until(lambda: all(audience.received.values()), 'depth and a cloud')  # it waits for an audience to begin
     assert audience.received['depth/image'][0].header.frame_id == 'camera_optical_frame'
     audience.until(lambda: launched.process.poll() is not None, 'the end of the launch')
     assert launched.wait() == 0
