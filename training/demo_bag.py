@@ -23,8 +23,10 @@ import typer
 from dav2_ros.bags.writer import BagWriter
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
-from dav2_training.data.procedural import View, render
-from dav2_training.data.scenes import Scene, compose
+from dav2_training.data.renderer import render
+from dav2_training.data.scene import Scene
+from dav2_training.data.scenes import compose
+from dav2_training.data.views import View, reach
 
 SEED = 2026  # neither that of training nor that of validation
 WIDTH, HEIGHT, HFOV_DEG = 640, 480, 65.0
@@ -46,7 +48,7 @@ class Shot:
 
     def scene(self) -> Scene:
         """Compose the scene; it stands still."""
-        return compose(SEED, self.index, self.kind)
+        return compose(SEED, self.index, self.kind, reach(self.view(0)))
 
     def view(self, i: int) -> View:
         """Return the pose of frame `i`: cubic Hermite through the keys, at rest at both ends."""
