@@ -32,7 +32,13 @@ class CloudMaker:
         self._key = (camera, stride)
 
     def make(
-        self, depth: DepthMap, rgb: np.ndarray, *, stride: int = 1, min_range_m: float = 0.0, max_range_m: float = np.inf
+        self,
+        depth: DepthMap,
+        rgb: np.ndarray,
+        *,
+        stride: int = 1,
+        min_range_m: float = 0.0,
+        max_range_m: float = np.inf,
     ) -> np.ndarray:
         """Lift every `stride`-th pixel of depth (H, W) with its colour (H, W, 3) uint8 to (h, w) POINT.
 

@@ -78,7 +78,9 @@ class DepthEstimator:
         if focal_correction not in FOCAL_CORRECTIONS:
             raise ValueError(f'focal_correction is {focal_correction!r}: choose {", ".join(FOCAL_CORRECTIONS)}.')
         if focal_correction == 'on' and self.info.f_train_px is None:
-            raise ModelError(f'Model {self.info.name} does not say its training focal length: set focal_correction off.')
+            raise ModelError(
+                f'Model {self.info.name} does not say its training focal length: set focal_correction off.'
+            )
         return self.info.canonical if focal_correction == 'auto' else focal_correction == 'on'
 
     def __enter__(self) -> DepthEstimator:
