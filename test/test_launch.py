@@ -29,6 +29,7 @@ from graph.peer import PATIENCE_S, RELIABLE, Peer, a_picture, qos
 from launch.actions import DeclareLaunchArgument
 from sensor_msgs.msg import CameraInfo, Image
 
+import dav2_ros
 from dav2_ros.nodes.parameters import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +61,7 @@ class Launched:
     def __init__(self, prefix: Path, folder: Path, *arguments: str) -> None:
         paths = {
             'AMENT_PREFIX_PATH': [prefix, os.environ.get('AMENT_PREFIX_PATH'), sys.prefix],
-            'PYTHONPATH': [ROOT, os.environ.get('PYTHONPATH')],
+            'PYTHONPATH': [Path(dav2_ros.__file__).parents[1], os.environ.get('PYTHONPATH')],
             'PATH': [Path(sys.executable).parent, os.environ['PATH']],
         }
         environment = os.environ | {name: os.pathsep.join(str(p) for p in parts if p) for name, parts in paths.items()}
