@@ -83,7 +83,7 @@ class BagReader:
     def depths(self, topic: str = '', info_topic: str = '') -> Iterator[DepthMap]:
         """Yield the depth maps of a topic; unknown is NaN."""
         topic = topic or self.depth_topic()
-        cameras = Cameras(self, info_topic or self.info_topic(topic) or self.info_topic(self.picture_topic()))
+        cameras = Cameras(self, info_topic or self.info_topic(topic))
         for recorded in self.raw(topic):
             message = self.decode(recorded)
             yield messages.depth(message, cameras.at(stamp_ns(message)))
@@ -97,10 +97,13 @@ class BagReader:
         return self._only('depth images', [t for t in self._images() if 'depth' in t and 'color' not in t])
 
     def info_topic(self, topic: str) -> str:
-        """Return the camera_info beside an image topic, '' if there is none."""
-        base = topic.removesuffix('/compressed').removesuffix('/compressedDepth')
-        beside = f'{base.rpartition("/")[0]}/camera_info'
-        return beside if self.topics.get(beside) == CAMERA_INFO else ''
+        """Return the camera_info beside a topic, or in the nearest namespace around it; '' if there is none."""
+        namespaces = topic.split('/')[:-1]
+        while namespaces:
+            if self.topics.get(found := '/'.join([*namespaces, 'camera_info'])) == CAMERA_INFO:
+                return found
+            namespaces.pop()
+        return ''
 
     def _images(self) -> list[str]:
         return [topic for topic, kind in self.topics.items() if kind in (IMAGE, COMPRESSED)]

@@ -122,7 +122,7 @@ def leave_room(rays: Rays, low_m: Tensor, high_m: Tensor) -> tuple[Tensor, Tenso
         d = rays.direction[k]
         forward = d > 0
         t = (torch.where(forward, high_m[:, k, None], low_m[:, k, None]) - rays.origin[k]) / d
-        nearer = t < t_m
+        nearer = (t > 0) & (t < t_m)  # a ray along a wall divides by 0 and gives -inf
         face = torch.where(nearer, 2 * k + forward.long(), face)
         t_m = torch.where(nearer, t, t_m)
     return t_m, face
