@@ -8,6 +8,7 @@ import math
 
 import pytest
 import torch
+
 from dav2_training.losses import beyond, poly, silog
 
 FLOOR = 1e-6  # the root's own: sqrt(1e-12), which keeps its gradient finite at zero
