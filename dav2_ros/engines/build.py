@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import Engine, EngineError
 from dav2_ros.models.checkpoints import Checkpoint
@@ -22,12 +20,10 @@ def open_engine(
 ) -> Engine:
     """Describe the engine `name` for one network input shape; enter it to load it.
 
-    `auto` is torch where it is installed, else onnxruntime. Raises EngineError with what to install or choose.
+    `auto` is torch, which loads the weights anyway. Raises EngineError with what to install or choose.
     """
-    if name == 'auto':
-        name = 'torch' if find_spec('torch') else 'onnxruntime'
     arguments = {'height': height, 'width': width, 'device': device, 'precision': precision}
-    if name == 'torch':
+    if name in ('auto', 'torch'):
         from dav2_ros.engines.torch_engine import TorchEngine
 
         return TorchEngine(checkpoint, **arguments)
