@@ -42,10 +42,7 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f'{path} cannot be read ({error.strerror}).') from error
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # more pixels than OpenCV takes
-        bgr = None
+    bgr = _decode(data)
     if bgr is None:
         raise MediaError(f'{path} ({len(data)} bytes) is not a whole picture in a format that OpenCV reads.')
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -57,6 +54,18 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
         camera = Camera(width, height, f_px, f_px, 0.5 * (width - 1), 0.5 * (height - 1))
         return Photo(Frame(rgb, camera), f'EXIF, {equivalent_mm} mm equivalent')
     return Photo(Frame(rgb, Camera.from_hfov(width, height, math.radians(assumed_hfov_deg))), 'assumed')
+
+
+def _decode(data: bytes) -> np.ndarray | None:
+    """Decode to BGR; None if it is not a whole picture, about which OpenCV shall not speak too."""
+    before = cv2.getLogLevel()
+    cv2.setLogLevel(2)  # errors only
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # more pixels than OpenCV takes
+        return None
+    finally:
+        cv2.setLogLevel(before)
 
 
 def _write(path: Path, data: bytes) -> None:
