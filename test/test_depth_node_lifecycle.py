@@ -158,9 +158,17 @@ def test_simulated_time_is_the_clock_of_latency_and_nothing_waits_for_it(start) 
     assert answer.z_m.shape == (48, 64)
 
 
+def test_without_the_generated_message_there_is_depth_but_no_stats(start) -> None:
+    process, peer = start(script='bare_depth_node.py')
+    process.wait_for_log('No topic stats')
+    peer.only('depth/image')
+    peer.show(a_picture())
+    assert not peer.node.get_publishers_info_by_topic(f'{peer.namespace}/stats')
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_told_even_at_work(start, number: signal.Signals) -> None:
-    process, peer = start(faulty=True)
+    process, peer = start(script='faulty_depth_node.py')
     peer.only('depth/image', 'points')
     peer.show(a_picture())
     header = a_header()

@@ -12,14 +12,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FAULTY = Path(__file__).parent / 'faulty_depth_node.py'
 
 
 class NodeProcess:
     """Started in a namespace, stopped by SIGTERM; its log is kept for the test to read."""
 
-    def __init__(self, log: Path, namespace: str, *, faulty: bool = False, remap=(), params_file=None, **parameters):
-        what = [str(FAULTY)] if faulty else ['-m', 'dav2_ros.nodes.depth_node']
+    def __init__(self, log: Path, namespace: str, *, script='', remap=(), params_file=None, **parameters):
+        what = [str(Path(__file__).parent / script)] if script else ['-m', 'dav2_ros.nodes.depth_node']
         command = [sys.executable, *what, '--ros-args', '-r', f'__ns:={namespace}']
         command += ['--params-file', str(params_file)] if params_file else []
         for rule in remap:
