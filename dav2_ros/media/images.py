@@ -58,14 +58,14 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
 
 def _decode(data: bytes) -> np.ndarray | None:
     """Decode to BGR; None if it is not a whole picture, about which OpenCV shall not speak too."""
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(2)  # errors only
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_ERROR)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error:  # more pixels than OpenCV takes
         return None
     finally:
-        cv2.setLogLevel(before)
+        log.setLogLevel(before)
 
 
 def _write(path: Path, data: bytes) -> None:
