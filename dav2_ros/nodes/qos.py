@@ -18,51 +18,41 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError
 
-PUBLISHER_DEPTH = 5  # as sensor data: enough for a subscriber that stumbles, no store of old clouds
+DEPTH = 5  # as sensor data: enough for a side that stumbles, no store of old clouds
+Warn = Callable[[str, str], None]  # a cause, and a sentence about it
 
 
-def publish(
-    node: Node, message: type, topic: str, *, matched: Callable[[], None], warn: Callable[[str, str], None]
-) -> Publisher:
+def publish(node: Node, message: type, topic: str, *, matched: Callable[[], None], warn: Warn) -> Publisher:
     """Create a reliable publisher; `matched()` is called when subscribers come and go, where the middleware tells."""
     events = PublisherEventCallbacks(incompatible_qos=_incompatible(node, topic, 'subscriber', warn))
     if hasattr(events, 'matched'):  # since Iron
         events.matched = lambda event: matched()
-    return _create(node.create_publisher, PublisherEventCallbacks, events, message, topic, ReliabilityPolicy.RELIABLE)
+    try:
+        return node.create_publisher(message, topic, **_options(ReliabilityPolicy.RELIABLE, events))
+    except UnsupportedEventTypeError:  # a middleware without such events
+        return node.create_publisher(message, topic, **_options(ReliabilityPolicy.RELIABLE, PublisherEventCallbacks()))
 
 
-def subscribe(
-    node: Node, message: type, topic: str, callback: Callable[[Any], None], *, warn: Callable[[str, str], None]
-) -> Subscription:
+def subscribe(node: Node, message: type, topic: str, callback: Callable[[Any], None], *, warn: Warn) -> Subscription:
     """Create a best-effort subscription: it connects to reliable and best-effort publishers."""
     events = SubscriptionEventCallbacks(incompatible_qos=_incompatible(node, topic, 'publisher', warn))
-    create = node.create_subscription
-    reliability = ReliabilityPolicy.BEST_EFFORT
-    return _create(create, SubscriptionEventCallbacks, events, message, topic, reliability, callback=callback)
+    best_effort = ReliabilityPolicy.BEST_EFFORT
+    try:
+        return node.create_subscription(message, topic, callback, **_options(best_effort, events))
+    except UnsupportedEventTypeError:
+        options = _options(best_effort, SubscriptionEventCallbacks())
+        return node.create_subscription(message, topic, callback, **options)
 
 
-def _create(create: Callable, quiet: type, events: Any, *args: Any, **more: Any) -> Any:
-    """Create with event callbacks, or without where the middleware has no such events."""
-    message, topic, reliability = args
-    for each in (events, quiet(use_default_callbacks=False)):
-        # a new profile each time: overrides are written into it
-        profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=reliability)
-        overrides = QoSOverridingOptions.with_default_policies()
-        try:
-            return create(
-                message,
-                topic,
-                qos_profile=profile,
-                event_callbacks=each,
-                qos_overriding_options=overrides,
-                **more,
-            )
-        except UnsupportedEventTypeError:
-            continue
-    raise RuntimeError(f'The middleware refuses {topic} for its events although none were asked for.')
+def _options(reliability: ReliabilityPolicy, events: Any) -> dict[str, Any]:
+    return {  # a new profile each time: overrides are written into it
+        'qos_profile': QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=DEPTH, reliability=reliability),
+        'qos_overriding_options': QoSOverridingOptions.with_default_policies(),
+        'event_callbacks': events,
+    }
 
 
-def _incompatible(node: Node, topic: str, other: str, warn: Callable[[str, str], None]) -> Callable[[Any], None]:
+def _incompatible(node: Node, topic: str, other: str, warn: Warn) -> Callable[[Any], None]:
     def tell(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)
         name = node.resolve_topic_name(topic)

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 
 sys.modules['dav2_ros.msg'] = None  # importing it now raises ImportError
-
-from dav2_ros.nodes.depth_node import main
-
-sys.exit(main())
+runpy.run_module('dav2_ros.nodes.depth_node', run_name='__main__')
