@@ -53,6 +53,9 @@ def play(bag: Path, out: Path, model: str, engine: str, frames: int, progress: P
         children.start('player', 'dav2_ros.nodes.bag_player', bag, '--frames', frames, *wait)
 
         def show() -> None:
+            for line in children.said('node'):
+                if 'Not configured: ' in line:  # the node stays up, to be configured again: nobody here will
+                    raise DemoError(f'The depth node did not start: {line.partition("Not configured: ")[2]}')
             if told := re.match(r'played (\d+) of (\d+)', children.last_line('player')):
                 done, total = map(int, told.groups())
                 progress.update(task, description='playing the recording', completed=done, total=total)
@@ -106,7 +109,8 @@ def run(
     """Run the depth node on a recording and show what came of it."""
     if importlib.util.find_spec('rclpy') is None:
         raise DemoError('The demo runs a ROS 2 node and finds no rclpy: source a ROS 2, or run `make demo`.')
-    out.mkdir(parents=True, exist_ok=True)
+    with BagReader(bag):  # is it there, and whole?
+        out.mkdir(parents=True, exist_ok=True)
     columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), TimeElapsedColumn())
     console = Console()
     with Progress(*columns, console=console) as progress:

@@ -38,10 +38,11 @@ def graph_of_our_own() -> dict[str, str]:
         'PYTHONUNBUFFERED': '1',
         'RCUTILS_COLORIZED_OUTPUT': '0',
     }
+    humble = os.environ.get('ROS_DISTRO') == 'humble'  # it has other words, of which later ones warn
+    if humble:
+        own['ROS_LOCALHOST_ONLY'] = '1'
     if shared_memory_bytes() > SHARED_MEMORY:
-        own |= dict.fromkeys(('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'), str(PROFILE))
-    if os.environ.get('ROS_DISTRO') == 'humble':
-        own['ROS_LOCALHOST_ONLY'] = '1'  # its word for it; later ones warn of it
+        own['FASTRTPS_DEFAULT_PROFILES_FILE' if humble else 'FASTDDS_DEFAULT_PROFILES_FILE'] = str(PROFILE)
     return {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, **own}  # threads that spin take the cores of other processes
 
 
@@ -67,10 +68,13 @@ class Children:
         """Return the file that holds what a child says."""
         return self._folder / f'{name}.log'
 
+    def said(self, name: str) -> list[str]:
+        """Return the whole lines that a child has said."""
+        return self.log(name).read_text(errors='replace').split('\n')[:-1]
+
     def last_line(self, name: str) -> str:
         """Return the last line that a child said, '' before the first."""
-        lines = self.log(name).read_text(errors='replace').split('\n')
-        return lines[-2] if len(lines) > 1 else ''
+        return ''.join(self.said(name)[-1:])
 
     def wait(self, name: str, *, timeout_s: float, tick: Callable[[], None] = lambda: None) -> None:
         """Wait until one child ends well while the others run; raises DemoError if anything else happens."""
@@ -93,8 +97,8 @@ class Children:
                 )
 
     def _tail(self, name: str, lines: int = 8) -> str:
-        said = self.log(name).read_text(errors='replace').strip().split('\n')[-lines:]
-        return '\n'.join(f'  {line}' for line in said)
+        said = self.log(name).read_text(errors='replace').strip().split('\n')  # the last line may have no end
+        return '\n'.join(f'  {line}' for line in said[-lines:])
 
     def stop(self, name: str) -> None:
         """End one child in order, and by force if it does not."""
