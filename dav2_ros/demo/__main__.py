@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dav2_ros.bags import DEMO_BAG, BagError
+from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.reader import BagReader
 from dav2_ros.demo import pictures
 from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
@@ -131,7 +131,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the `with` blocks: the children end
     try:
         typer.run(run)
-    except (DemoError, BagError) as error:
+    except (DemoError, ValueError) as error:  # ValueError: a recording, or matplotlib that is not there
         sys.exit(f'demo: {error}')
 
 

@@ -41,12 +41,13 @@ def draw_frames(run: Run, result: DemoResult, path: Path, rows: int = 6) -> None
 
 def draw_clouds(run: Run, path: Path, views: int = 2) -> None:
     """Draw clouds as the node published them, each beside its picture."""
-    stamps = [stamp for stamp in sorted(run.of(POINTS)) if stamp in run.of(IMAGE)]
+    clouds = {at: messages.points(run.message(POINTS, at)) for at in sorted(run.of(POINTS)) if at in run.of(IMAGE)}
+    stamps = [at for at, cloud in clouds.items() if np.isfinite(cloud['z']).any()]
     if not stamps:
         return
     drawn = []
     for stamp in evenly(stamps, views):
-        cloud = messages.points(run.message(POINTS, stamp))
+        cloud = clouds[stamp]
         height, width = cloud.shape
         caption = (
             f'frame {run.numbers[stamp]}: the picture,\nand its {width} x {height} points\n'

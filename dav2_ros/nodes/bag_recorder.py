@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
@@ -49,6 +49,7 @@ class Recorder:
         self._node, self._wanted, self._bag = node, dict(wanted), bag
         self._queue: queue.SimpleQueue = queue.SimpleQueue()
         self._seen = dict.fromkeys(wanted, 0)
+        self._failure: Exception | None = None
         self.last_s: float | None = None  # when the last message came
         node.create_timer(0.1, self._look)
         self._thread = threading.Thread(target=self._write, name='writer')
@@ -78,12 +79,17 @@ class Recorder:
     def _write(self) -> None:
         while (item := self._queue.get()) is not None:
             topic, msgtype, data, now_ns, text = item
-            self._bag.write_raw(topic, msgtype, data, now_ns, definition=text)
+            try:
+                self._bag.write_raw(topic, msgtype, data, now_ns, definition=text)
+            except Exception as error:  # a full disk, a type that cannot be explained: told when the recording ends
+                self._failure = self._failure or error
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left; raises BagError if anything could not be written."""
         self._queue.put(None)
         self._thread.join()
+        if self._failure:
+            raise BagError(f'Not everything could be written ({self._failure}): the recording is dropped.')
         print(f'recorded {", ".join(f"{count} of {topic}" for topic, count in self._seen.items())}', flush=True)
 
 
@@ -99,9 +105,10 @@ def main(args: list[str] | None = None) -> int:
     try:
         with BagWriter(choice.out, compressed=True) as bag:
             rclpy.init(args=args)
-            recorder = Recorder(rclpy.create_node('bag_recorder'), wanted, bag)
+            node = rclpy.create_node('bag_recorder')
+            recorder = Recorder(node, wanted, bag)
             try:
-                _spin(recorder, choice.quiet_s)
+                _spin(node, recorder, choice.quiet_s)
             finally:
                 recorder.close()
                 rclpy.try_shutdown()
@@ -110,9 +117,9 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _spin(recorder: Recorder, quiet_s: float) -> None:
-    executor = rclpy.executors.SingleThreadedExecutor()
-    executor.add_node(recorder._node)
+def _spin(node: Node, recorder: Recorder, quiet_s: float) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
         while not (quiet_s and recorder.last_s and time.monotonic() > recorder.last_s + quiet_s):
             executor.spin_once(timeout_sec=0.1)
