@@ -179,6 +179,27 @@ def test_the_newest_frame_wins_and_losses_are_counted(pair: tuple) -> None:
     assert after.latency_ms != 0
 
 
+def test_images_that_best_effort_loses_are_counted_and_told(pair: tuple) -> None:
+    """Eight megabytes do not fit a stock middleware's shared memory."""
+    _, peer = pair
+    peer.only('stats')
+    large = np.zeros((1440, 1920, 3), np.uint8) + 90
+    peer.statuses.clear()
+    for _ in range(60):
+        header = a_header()
+        peer.info.publish(an_info(header, 1920, 1440, 1500.0))
+        peer.image.publish(an_image(large, header))
+        peer.spin(0.1)
+        if told := next((s for s in peer.statuses if 'lost on their way' in s.message), None):
+            break
+    else:
+        pytest.skip('this middleware lost nothing')
+    assert told.level == b'\x01' and 'subscription.reliability' in told.message
+    assert int({v.key: v.value for v in told.values}['frames lost']) >= 10
+    peer.only()
+    peer.status(b'\x00', 'nobody listens: nothing is lost')
+
+
 def test_missing_weights_fail_configure_and_it_can_be_tried_again(start, random_model: Path, tmp_path: Path) -> None:
     weights = tmp_path / 'mine.safetensors'
     process, peer = start(active=False, model=weights, diagnostics_period_s=0.2)

@@ -74,6 +74,12 @@ class Health:
             if why:
                 self.counts[f'dropped: {why}'] += 1
 
+    def lost(self, count: int) -> tuple[int, int]:
+        """Count images that never arrived; return how many were lost and how many received."""
+        with self._lock:
+            self.counts['lost'] += count
+            return self.counts['lost'], self.counts['received']
+
     def processed(self, latency_ms: float, engine_ms: float) -> None:
         """Count an image that became depth."""
         with self._lock:
@@ -112,7 +118,10 @@ class Health:
             level, message = self._level(state, listening, now_s)
             values = {
                 'state': state,
-                **{f'frames {kind}': self.counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
+                **{
+                    f'frames {kind}': self.counts[kind]
+                    for kind in ('lost', 'received', 'processed', 'dropped', 'failed')
+                },
                 **{f'frames {kind}': n for kind, n in sorted(self.counts.items()) if ':' in kind},
                 'input rate (Hz)': _number(_rate_hz(self._arrivals_s, now_s)),
                 'output rate (Hz)': _number(_rate_hz(self._done_s, now_s)),

@@ -46,11 +46,11 @@ class Inputs:
         self._on_image = on_image
         self._infos, self._last_stamp_ns, self._since_s = RecentInfos(), 0, time.monotonic()
         self._health.listening()
-        for message, topic, callback in (
-            (CameraInfo, 'camera_info', self._infos.add),
-            (self._message, self._topic, self._receive),
-        ):
-            self._subscriptions.append(subscribe(self._node, message, topic, callback, warn=self._health.warn))
+        warn = self._health.warn
+        info = subscribe(self._node, CameraInfo, 'camera_info', self._infos.add, warn=warn)
+        self._subscriptions.append(info)
+        image = subscribe(self._node, self._message, self._topic, self._receive, warn=warn, lost=self._lose)
+        self._subscriptions.append(image)
 
     def ignore(self) -> None:
         """Let the camera rest: no subscription, no deserialisation. A lazy driver counts both topics."""
@@ -58,6 +58,7 @@ class Inputs:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
         self._judge('', '')
+        self._health.warn('lost', '')
 
     def frame(self, image: Image | CompressedImage) -> tuple[Frame, CameraInfo | None]:
         """Decode an image and find the camera that took it; raises ValueError, one sentence."""
@@ -95,6 +96,17 @@ class Inputs:
         else:
             self._on_image(image)
         self._last_stamp_ns = stamp_ns
+
+    def _lose(self, count: int) -> None:
+        """Count images that best effort lost: large ones do not fit the shared memory of a stock Fast DDS (512 KB)."""
+        lost, received = self._health.lost(count)
+        if lost >= 10 and lost > 0.1 * (lost + received):
+            topic = self._node.resolve_topic_name(self._topic)
+            self._health.warn(
+                'lost',
+                f'Many images of {topic} are lost on their way, as best effort may: set qos_overrides.{topic}.'
+                "subscription.reliability to reliable if the camera is, or enlarge the middleware's buffers.",
+            )
 
     def _info_is_coming(self) -> bool:
         published = self._node.count_publishers(self._info_topic)

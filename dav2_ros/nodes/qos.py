@@ -33,9 +33,23 @@ def publish(node: Node, message: type, topic: str, *, matched: Callable[[], None
         return node.create_publisher(message, topic, **_options(ReliabilityPolicy.RELIABLE, PublisherEventCallbacks()))
 
 
-def subscribe(node: Node, message: type, topic: str, callback: Callable[[Any], None], *, warn: Warn) -> Subscription:
-    """Create a best-effort subscription: it connects to reliable and best-effort publishers."""
-    events = SubscriptionEventCallbacks(incompatible_qos=_incompatible(node, topic, 'publisher', warn))
+def subscribe(
+    node: Node,
+    message: type,
+    topic: str,
+    callback: Callable[[Any], None],
+    *,
+    warn: Warn,
+    lost: Callable[[int], None] | None = None,
+) -> Subscription:
+    """Create a best-effort subscription: it connects to reliable and best-effort publishers.
+
+    `lost(n)` is called when the middleware lost n messages on their way, where it tells.
+    """
+    events = SubscriptionEventCallbacks(
+        incompatible_qos=_incompatible(node, topic, 'publisher', warn),
+        message_lost=lost and (lambda event: lost(event.total_count_change)),
+    )
     best_effort = ReliabilityPolicy.BEST_EFFORT
     try:
         return node.create_subscription(message, topic, callback, **_options(best_effort, events))
