@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from dav2_ros.demo.processes import graph_of_our_own
 from dav2_ros.frames import Frame
 
 RATE_HZ = 10.0
@@ -20,8 +21,7 @@ WARM_UP = 10
 
 def overhead(one: Frame, frames: int) -> dict[str, list[float]]:
     """Send one frame many times to a depth node of its own; returns milliseconds per frame."""
-    os.environ['ROS_DOMAIN_ID'] = str(100 + os.getpid() % 100)
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ.update(graph_of_our_own())  # with shared memory that a VGA image fits into: see demo/fastdds.xml
     node = subprocess.Popen([sys.executable, '-m', 'dav2_ros.nodes.depth_node'], stderr=subprocess.DEVNULL)
     try:
         return _measure(one, frames, node)

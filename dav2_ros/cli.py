@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -19,6 +20,7 @@ app.command()(infer)
 
 def main() -> None:
     """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before torch: see nodes/depth_node.py
     try:
         app()
     except ModelError as error:

@@ -52,17 +52,24 @@ class ResizePlan:
         return camera.resized(self.net_width, self.net_height)
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
-        """Turn (H, W, 3) uint8 RGB into (3, h, w) float32: normalised, then resized bicubic (a=-0.75, no antialias).
+        """Turn (H, W, 3) uint8 RGB into (3, h, w) float32: resized bicubic (a=-0.75, no antialias) and normalised.
 
-        The published code resizes in float64 before it normalises; both steps are linear, so the order does not
-        matter, and float32 differs from it by less than 1e-4, or 1/30 of a grey level on white noise. Values may
-        leave the range of the input: not clipped.
+        The published code resizes in float64, then normalises. Both steps are linear, so the smaller picture is the
+        one to normalise; float32 differs by less than 1e-4, or 1/30 of a grey level on white noise. Values may leave
+        the range of the input: not clipped.
         """
-        scaled = cv2.subtract(rgb.astype(np.float32), (*(255.0 * MEAN).tolist(), 0.0))
-        cv2.multiply(scaled, (*(1.0 / (255.0 * STD)).tolist(), 0.0), dst=scaled)
-        if scaled.shape[:2] != (self.net_height, self.net_width):
-            scaled = cv2.resize(scaled, (self.net_width, self.net_height), interpolation=cv2.INTER_CUBIC)
-        return np.ascontiguousarray(scaled.transpose(2, 0, 1))  # (h, w, 3) -> (3, h, w)
+        picture = rgb.astype(np.float32)
+        shrinks = self.net_height * self.net_width < self.height * self.width
+        if shrinks:
+            picture = self._resize(picture)
+        picture = cv2.subtract(picture, (*(255.0 * MEAN).tolist(), 0.0))
+        cv2.multiply(picture, (*(1.0 / (255.0 * STD)).tolist(), 0.0), dst=picture)
+        if not shrinks:
+            picture = self._resize(picture)
+        return np.ascontiguousarray(picture.transpose(2, 0, 1))  # (h, w, 3) -> (3, h, w)
+
+    def _resize(self, picture: np.ndarray) -> np.ndarray:
+        return cv2.resize(picture, (self.net_width, self.net_height), interpolation=cv2.INTER_CUBIC)
 
     def undo(self, depth: np.ndarray, height: int | None = None, width: int | None = None) -> np.ndarray:
         """Bring (h, w) float32 back to (height, width), by default the picture's: bilinear, corners aligned.

@@ -94,6 +94,7 @@ def save(
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
         save_file(weights, part, {METADATA_KEY: json.dumps(facts, sort_keys=True)})
+        part.chmod(0o644)  # safetensors leaves it to its owner alone
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
