@@ -55,6 +55,7 @@ def fit(
     loss: Loss,
     validate: Callable[[nn.Module], str],
     out: Path,
+    after_step: Callable[[int], None] = lambda step: None,
 ) -> nn.Module:
     """Train `network` in place for `config.steps` steps, resuming from `out/last.pt` when there is one.
 
@@ -62,7 +63,8 @@ def fit(
         batches: given the step to start at, yields one batch for each step from there on.
         loss: network and batch to a scalar.
         validate: network in eval mode to one line for the log.
-        out: folder for last.pt, log.csv and config.
+        out: folder for last.pt, with the configuration inside, and log.csv.
+        after_step: called with the number of steps done.
     """
     from lightning.fabric import Fabric
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -101,6 +103,7 @@ def fit(
                 progress.update(task, completed=done, description=f'loss {value.item():.4f}, {rate:.1f} frames/s')
                 log.write(f'{done},{value.item():.5f},{norm.item():.3f},{rate:.2f}\n')
                 log.flush()
+            after_step(done)
             if done % config.save_every == 0 or done == config.steps:
                 state = {'network': network.state_dict(), 'optimizer': optimizer.state_dict(), 'step': done}
                 write_atomically(last, {**state, 'config': dataclasses.asdict(config)})

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -76,7 +77,7 @@ class MetricLoss:
         return silog(predicted_m.float(), z_m, valid) + self.sky_weight * sky
 
 
-def validator(config: MetricConfig):
+def validator(config: MetricConfig) -> Callable[[DepthAnything], str]:
     """Return a function that scores a network on held-out frames, in the cameras' own metres."""
     scenes = ProceduralScenes(config.validation_seed, config.height, config.width)
     held_out = [scenes.batch(range(i, i + 8)) for i in range(0, config.validation_frames, 8)]
@@ -97,7 +98,7 @@ def validator(config: MetricConfig):
     return validate
 
 
-def train(config: MetricConfig, out: Path) -> Path:
+def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = lambda step: None) -> Path:
     """Train as configured and write the runtime's safetensors, in float16, with metadata and history inside."""
     torch.manual_seed(config.fit.seed)
     network = DepthAnything(config.preset, config.max_depth_m).to(memory_format=torch.channels_last)
@@ -108,7 +109,7 @@ def train(config: MetricConfig, out: Path) -> Path:
     pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed)
     loss = MetricLoss(config.f_canonical_px, config.max_depth_m, config.sky_weight)
     began = time.monotonic()
-    fit(network, f, pool, loss, validator(config), out)
+    fit(network, f, pool, loss, validator(config), out, after_step)
     info = ModelInfo(
         name=config.name,
         preset=config.preset,
