@@ -68,6 +68,15 @@ def test_a_run_that_was_stopped_ends_at_the_very_same_weights(trained: Path, tmp
     assert all(torch.equal(again[name], straight[name]) for name in straight)
 
 
+def test_a_run_starts_from_the_weights_of_another_model(trained: Path, tmp_path: Path) -> None:
+    still = dataclasses.replace(TINY.fit, steps=1, lr=0.0, encoder_lr=0.0)
+    untouched = train(dataclasses.replace(TINY, start_from=str(trained), fit=still), tmp_path)
+    before, after = (checkpoints.load(path).state_dict for path in (trained, untouched))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    with pytest.raises(ValueError, match='vits'):
+        train(dataclasses.replace(TINY, start_from=str(trained), preset='vits', fit=still), tmp_path / 'other')
+
+
 def test_a_step_draws_the_same_frames_whether_or_not_the_run_began_there() -> None:
     pool = FramePool(ProceduralScenes(5, 28, 28), batch=3, fresh=2, size=70, workers=0, seed=1)
     from_start = pool(0)

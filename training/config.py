@@ -41,6 +41,7 @@ class MetricConfig:
 
     preset: str = 'vitt'
     name: str = 'vitt-procedural'
+    start_from: str = ''  # name or file of a model whose weights to start from; '' starts from nothing
     height: int = 168  # network input
     width: int = 224
     f_canonical_px: float = 200.0  # at `height`; depth is learnt as if every camera had this focal length

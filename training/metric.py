@@ -103,7 +103,12 @@ def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = l
     torch.manual_seed(config.fit.seed)
     network = DepthAnything(config.preset, config.max_depth_m).to(memory_format=torch.channels_last)
     network.explicit_attention()  # at 192 tokens its backward pass is faster than the fused one
-    initialise(network)
+    if config.start_from:
+        start = checkpoints.load(config.start_from)
+        checkpoints.check(start.state_dict, config.preset, config.start_from)
+        network.load_state_dict(start.state_dict)
+    else:
+        initialise(network)
     scenes = ProceduralScenes(config.scenes_seed, config.height, config.width)
     f = config.fit
     pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed)

@@ -19,7 +19,7 @@ def sense(rgb: Tensor, seed: int, indices: Sequence[int]) -> Tensor:
     radius = (xx**2 + yy**2).to(rgb.device)
     for i, index in enumerate(indices):
         rng = np.random.default_rng([seed, int(index), 2])
-        gain = torch.tensor(rng.uniform(0.65, 1.3) * rng.uniform(0.9, 1.1, 3), dtype=torch.float32, device=rgb.device)
+        gain = torch.tensor(rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3), dtype=torch.float32, device=rgb.device)
         x = rgb[i].float() / 255
         x = (x * gain).clamp_(0, 1) ** rng.uniform(0.8, 1.25)
         x = x * (1 - rng.uniform(0, 0.2) * radius)[..., None]
@@ -27,6 +27,6 @@ def sense(rgb: Tensor, seed: int, indices: Sequence[int]) -> Tensor:
             x = torch.nn.functional.avg_pool2d(x.permute(2, 0, 1), 3, 1, 1, count_include_pad=False).permute(1, 2, 0)
         noise = torch.Generator(device=rgb.device).manual_seed(int(rng.integers(2**62)))
         grain = torch.randn(x.shape, generator=noise, device=rgb.device)
-        x = x + grain * (rng.uniform(0.0, 0.02) + rng.uniform(0, 0.03) * x.clamp(0, 1).sqrt())
+        x = x + grain * (rng.uniform(0.0, 0.012) + rng.uniform(0, 0.02) * x.clamp(0, 1).sqrt())
         out[i] = (x.clamp_(0, 1) * 255).round_().to(torch.uint8)
     return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 HFOV_DEG = (40.0, 100.0)
-CAMERA_HEIGHT_M = (1.0, 1.3)  # a mast on a mobile robot, or a hand
+CAMERA_HEIGHT_M = (1.1, 1.2)  # a mast on a mobile robot, or a hand
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ def random_view(seed: int, index: int) -> View:
         x_m=0.0,
         y_m=0.0,
         z_m=rng.uniform(*CAMERA_HEIGHT_M),
-        yaw_rad=rng.normal(0, 0.2 * hfov_rad),
-        pitch_rad=rng.normal(math.radians(-6), math.radians(3)),
-        roll_rad=rng.normal(0, math.radians(1)),
+        yaw_rad=rng.normal(0, 0.1 * hfov_rad),
+        pitch_rad=rng.normal(math.radians(-6), math.radians(2)),
+        roll_rad=rng.normal(0, math.radians(0.7)),
         hfov_rad=hfov_rad,
     )
 
 
 def reach(view: View) -> float:
-    """Return how much further away things stand than for a lens of 70 degrees; a wider one brings nothing nearer."""
-    return max(1.0, math.tan(math.radians(35)) / math.tan(0.5 * view.hfov_rad))
+    """Return how much further away things stand than `compose` puts them: through a long lens one steps back."""
+    return 1.25 * max(1.0, math.tan(math.radians(35)) / math.tan(0.5 * view.hfov_rad))
