@@ -40,8 +40,10 @@ class Rays:
 def local(rays: Rays, s: Solids, i: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Bring rays into the frame of solid i: origin and direction, three tensors each."""
     c = s.centre_m[:, i, :, None]  # (B, 3, 1)
-    cos, sin = s.yaw[:, i, 0, None], s.yaw[:, i, 1, None]
     ox, oy, oz = (rays.origin[k] - c[:, k] for k in range(3))
+    if s.shape != BOX:  # round ones look the same from all sides
+        return (ox, oy, oz), rays.direction
+    cos, sin = s.yaw[:, i, 0, None], s.yaw[:, i, 1, None]
     dx, dy, dz = rays.direction
     return (cos * ox + sin * oy, cos * oy - sin * ox, oz), (cos * dx + sin * dy, cos * dy - sin * dx, dz)
 
