@@ -26,10 +26,11 @@ from dav2_ros.frames import DepthMap, Frame
 from dav2_training.data.renderer import render
 from dav2_training.data.scene import Scene
 from dav2_training.data.scenes import compose
-from dav2_training.data.views import View, reach
+from dav2_training.data.views import View
 
 SEED = 2026  # neither that of training nor that of validation
 WIDTH, HEIGHT, HFOV_DEG = 640, 480, 65.0
+REACH = math.tan(math.radians(35)) / math.tan(math.radians(0.5 * HFOV_DEG))  # a step back from 70 degrees
 RATE_HZ = 10
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01 00:00 UTC
 FRAME_ID = 'camera_optical_frame'
@@ -48,7 +49,7 @@ class Shot:
 
     def scene(self) -> Scene:
         """Compose the scene; it stands still."""
-        return compose(SEED, self.index, self.kind, reach(self.view(0)))
+        return compose(SEED, self.index, self.kind, REACH)
 
     def view(self, i: int) -> View:
         """Return the pose of frame `i`: cubic Hermite through the keys, at rest at both ends."""
