@@ -73,7 +73,7 @@ def fit(
         torch.set_num_threads(config.threads)
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=config.precision)
     fabric.launch()
-    optimizer = torch.optim.AdamW(parameter_groups(network, config), betas=config.betas)
+    optimizer = torch.optim.AdamW(parameter_groups(network, config), betas=config.betas, fused=True)
     model, optimizer = fabric.setup(network, optimizer)
 
     out.mkdir(parents=True, exist_ok=True)
