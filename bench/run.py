@@ -100,12 +100,20 @@ def engines() -> dict[str, list[float]]:
 
 
 def rendering() -> dict[str, list[float]]:
-    """Time the procedural scenes, per frame of 224x168."""
+    """Time the procedural scenes, per frame of 224x168: in one process, and as training renders, in two."""
+    from torch.utils.data import DataLoader
+
+    from dav2_training.data.pool import Rendered
     from dav2_training.data.procedural import ProceduralScenes
 
     scenes = ProceduralScenes(7)
-    times = timed(lambda: scenes.batch(range(8)), runs=12, warm_up=2)
-    return {'a rendered frame of 224x168 (target 33)': [t / 8 for t in times]}
+    alone = timed(lambda: scenes.batch(range(8)), runs=12, warm_up=2)
+    source = iter(DataLoader(Rendered(scenes, 0, 4), batch_size=None, num_workers=2, prefetch_factor=2))
+    together = timed(lambda: [next(source) for _ in range(4)], runs=20, warm_up=3)  # two batches of each process
+    return {
+        'a rendered frame, one process': [t / 8 for t in alone],
+        'a rendered frame, two processes (target 33)': [t / 16 for t in together],
+    }
 
 
 SECTIONS = {
