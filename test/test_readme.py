@@ -80,7 +80,7 @@ def run(command: list[str], folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize('command', filter(is_run, commands()))
+@pytest.mark.parametrize('command', list(filter(is_run, commands())))
 def test_a_command_runs(command, folder):
     run(shlex.split(command), folder)
 
