@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.network.presets import PATCH
 
-PATCH = 14
 # ImageNet statistics in RGB order (Depth-Anything-V2 depth_anything_v2/dpt.py, image2tensor).
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)

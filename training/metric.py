@@ -22,6 +22,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from dav2_ros.evaluation.metrics import depth_metrics, mean
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
@@ -84,16 +85,13 @@ def validator(config: MetricConfig) -> Callable[[DepthAnything], str]:
 
     def validate(network: DepthAnything) -> str:
         device = next(network.parameters()).device
-        errors, inside = [], []
+        found = []
         for batch in held_out:
             to_camera = (batch.f_px / config.f_canonical_px)[:, None, None]
             predicted_m = network(normalise(batch.rgb.to(device))).float().cpu() * to_camera
-            for p, t in zip(predicted_m, batch.z_m):
-                valid = torch.isfinite(t) & (t <= 80.0)
-                p, t = p[valid], t[valid]
-                errors.append(((p - t).abs() / t).mean())
-                inside.append((torch.maximum(p / t, t / p) < 1.25).float().mean())
-        return f'AbsRel {torch.stack(errors).mean():.4f}, delta1 {torch.stack(inside).mean():.4f}'
+            found += [depth_metrics(p, t) for p, t in zip(predicted_m.numpy(), batch.z_m.numpy())]
+        score = mean([metrics for metrics in found if metrics is not None])
+        return f'AbsRel {score.abs_rel:.4f}, delta1 {score.d1:.4f}'
 
     return validate
 

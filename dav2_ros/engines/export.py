@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.models.checkpoints import Checkpoint, build
+from dav2_ros.network.presets import PATCH
 
 GRAPH = 1  # raise when the exported graph changes: older files are then made anew
 OPSET = 18
@@ -51,7 +52,7 @@ def export_onnx(checkpoint: Checkpoint, height: int, width: int, path: Path) -> 
     import logging
 
     network = build(checkpoint).explicit_attention()
-    network.pretrained.bake_position_embedding(height // 14, width // 14)
+    network.pretrained.bake_position_embedding(height // PATCH, width // PATCH)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     torch.onnx.export(
         network,

@@ -8,6 +8,7 @@ import numpy as np
 
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.models.checkpoints import Checkpoint, build
+from dav2_ros.network.presets import PATCH
 
 DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
@@ -52,7 +53,7 @@ class TorchEngine:
         import torch
 
         network = build(self.checkpoint)
-        network.pretrained.bake_position_embedding(self.height // 14, self.width // 14)
+        network.pretrained.bake_position_embedding(self.height // PATCH, self.width // PATCH)
         self._dtype = getattr(torch, DTYPES[self.precision])
         self._network = network.to(self.device, self._dtype, memory_format=torch.channels_last)
         self.infer(np.zeros((1, 3, self.height, self.width), np.float32))

@@ -7,8 +7,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dav2_ros.network.presets import PRESETS, Preset
-from dav2_ros.network.vit import PATCH, Attention, VisionTransformer
+from dav2_ros.network.presets import PATCH, PRESETS, Preset
+from dav2_ros.network.vit import Attention, VisionTransformer
 
 
 def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:

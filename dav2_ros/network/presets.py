@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PATCH = 14  # pixels per side of one token, in every preset
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dav2_ros.network.presets import Preset
+from dav2_ros.network.presets import PATCH, Preset
 
-PATCH = 14
 INTERPOLATE_OFFSET = 0.1  # dinov2 `interpolate_offset`: enters the sampling grid of the position embedding
 
 
