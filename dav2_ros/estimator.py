@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.engines.build import open_engine
-from dav2_ros.engines.engine import Engine
+from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.registry import ModelError
@@ -94,11 +94,10 @@ class DepthEstimator:
     def prepare(self, height: int, width: int) -> ResizePlan:
         """Open the engine for pictures of this shape, unless it is open, and return how they are resized."""
         plan = ResizePlan.lower_bound(height, width, self.size)
-        shape = (plan.net_height, plan.net_width)
-        if self.engine is None or (self.engine.height, self.engine.width) != shape:
+        if self.engine is None or self.engine.spec.plan != plan:
             self.__exit__(None, None, None)
-            engine = open_engine(self.checkpoint, height=shape[0], width=shape[1], **self._choice)
-            self.engine = engine.__enter__()
+            spec = EngineSpec(plan, self._choice['device'], self._choice['precision'])
+            self.engine = describe_engine(self.checkpoint, self._choice['name'], spec).__enter__()
         return plan
 
     def focal_factor(self, plan: ResizePlan, camera: Camera | None) -> float:
@@ -116,13 +115,11 @@ class DepthEstimator:
         """Estimate depth (H, W) of a frame; beyond `max_range_m`, or the model's own range, it is +inf."""
         started = time.perf_counter()
         plan = self.prepare(*frame.rgb.shape[:2])
-        images = plan.apply(frame.rgb)[None]
         ready = time.perf_counter()
-        z_net_m = self.engine.infer(images)[0]
+        z_net_m = self.engine.infer(frame.rgb[None])[0]  # the engine's buffer
         inferred = time.perf_counter()
-        z_m = plan.undo(z_net_m)
-        far = z_m >= SATURATED * self.info.max_depth_m
-        z_m *= self.focal_factor(plan, frame.camera)
+        far = z_net_m >= SATURATED * self.info.max_depth_m
+        z_m = z_net_m * np.float32(self.focal_factor(plan, frame.camera))
         if max_range_m is not None:
             far |= z_m > max_range_m
         z_m[far] = np.inf
@@ -133,11 +130,12 @@ class DepthEstimator:
     def describe(self) -> dict[str, str]:
         """Say what runs, for logs and diagnostics."""
         engine = self.engine
+        plan = engine.spec.plan if engine else None
         return {
             'model': self.info.name,
             'engine': engine.name if engine else self._choice['name'],
             'device': engine.device if engine else self._choice['device'],
             'precision': engine.precision if engine else self._choice['precision'],
-            'network_input': f'{engine.width}x{engine.height}' if engine else 'not open yet',
+            'network_input': f'{plan.net_width}x{plan.net_height}' if plan else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
         }

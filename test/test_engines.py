@@ -12,17 +12,21 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from random_weights import random_model
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.build import open_engine
-from dav2_ros.engines.engine import Engine, EngineError
+from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.engine import OUTPUTS, Engine, EngineError, EngineSpec
+from dav2_ros.engines.export import network_onnx
+from dav2_ros.engines.picture import PictureToDepth
 from dav2_ros.models import checkpoints
+from dav2_ros.resize import ResizePlan
 
-HEIGHT, WIDTH = 56, 70
+PLAN = ResizePlan.lower_bound(96, 120, 56)  # 56x70 for the network
 # Of the largest depth. fp32 differs by the order of sums; bf16 has 8 bits of mantissa through 8 blocks.
 TOLERANCES = {'fp32': 1e-5, 'bf16': 0.05}
 ON_CPU = [('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32')]
@@ -44,15 +48,24 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def images() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(3, 3, HEIGHT, WIDTH)).astype(np.float32)
+def pictures() -> np.ndarray:
+    """Three pictures with structure at all scales: noise, and its blurs, as bytes."""
+    rng = np.random.default_rng(0)
+    layers = [
+        cv2.resize(rng.uniform(-1, 1, (3, n, n * 5 // 4, 3)).transpose(1, 2, 0, 3).reshape(n, n * 5 // 4, 9), (120, 96))
+        for n in (4, 16, 96)
+    ]
+    bytes_ = np.clip(128 + 60 * np.sum(layers, 0), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(bytes_.reshape(96, 120, 3, 3).transpose(2, 0, 1, 3))
 
 
 @pytest.fixture(scope='module')
-def reference_m(checkpoint, images) -> np.ndarray:
+def reference_m(checkpoint, pictures) -> dict[str, np.ndarray]:
     """The network itself, none of the engines' preparations."""
     with torch.inference_mode():
-        return checkpoints.build(checkpoint)(torch.from_numpy(images)).numpy()
+        images = torch.from_numpy(np.stack([PLAN.apply(picture) for picture in pictures]))
+        depths = checkpoints.build(checkpoint)(images).numpy()
+    return {'network': depths, 'camera': np.stack([PLAN.undo(depth) for depth in depths])}
 
 
 @pytest.fixture(scope='module', params=ON_CPU, ids='-'.join)
@@ -60,7 +73,8 @@ def engine(request, checkpoint):
     name, precision = request.param
     if not find_spec(name):
         pytest.skip(f'{name} is not installed')
-    with open_engine(checkpoint, name, height=HEIGHT, width=WIDTH, device='cpu', precision=precision) as engine:
+    spec = EngineSpec(PLAN, device='cpu', precision=precision, batch=3)
+    with describe_engine(checkpoint, name, spec) as engine:
         yield engine
 
 
@@ -71,50 +85,71 @@ def test_every_engine_is_tried():
 def test_an_engine_says_what_it_is(engine):
     assert isinstance(engine, Engine)
     assert engine.name in ENGINES
-    assert (engine.device, engine.height, engine.width) == ('cpu', HEIGHT, WIDTH)
+    assert (engine.device, engine.spec.plan) == ('cpu', PLAN)
     assert engine.precision in TOLERANCES
 
 
-def test_agrees_with_the_network_in_fp32(engine, images, reference_m):
-    depth_m = engine.infer(images)
-    assert depth_m.shape == reference_m.shape and depth_m.dtype == np.float32
-    assert np.abs(depth_m - reference_m).max() <= TOLERANCES[engine.precision] * reference_m.max()
-
-
-def test_the_same_picture_gives_the_same_bits(engine, images):
-    first = engine.infer(images[:1]).copy()
-    engine.infer(images[1:2])
-    assert np.array_equal(engine.infer(images[:1]), first)
-
-
-def test_a_batch_is_its_pictures_one_by_one(engine, images):
-    together = engine.infer(images).copy()
-    singles = np.concatenate([engine.infer(image[None]).copy() for image in images])
-    np.testing.assert_allclose(together, singles, atol=TOLERANCES[engine.precision] * singles.max(), rtol=0)
-
-
-def test_does_not_write_into_its_input(engine, images):
-    before = images.copy()
-    engine.infer(images)
-    assert np.array_equal(images, before)
+def test_agrees_with_the_network_in_fp32(engine, pictures, reference_m):
+    depth_m = engine.infer(pictures)
+    assert depth_m.shape == (3, *engine.spec.out_shape) and depth_m.dtype == np.float32
+    wanted_m = reference_m['camera']
+    assert np.abs(depth_m - wanted_m).max() <= TOLERANCES[engine.precision] * wanted_m.max()
 
 
 @pytest.mark.parametrize('name', ENGINES)
-def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, images, name):
+def test_depth_can_stay_on_the_network_s_grid(checkpoint, pictures, reference_m, name):
     if not find_spec(name):
         pytest.skip(f'{name} is not installed')
-    engine = open_engine(checkpoint, name, height=HEIGHT, width=WIDTH, device='cpu', precision='fp32')
+    spec = EngineSpec(PLAN, device='cpu', precision='fp32', output='network')
+    with describe_engine(checkpoint, name, spec) as engine:
+        depth_m = engine.infer(pictures[:1])
+    assert depth_m.shape == (1, PLAN.net_height, PLAN.net_width)
+    wanted_m = reference_m['network'][:1]
+    assert np.abs(depth_m - wanted_m).max() <= TOLERANCES['fp32'] * wanted_m.max()
+
+
+@pytest.mark.parametrize('output', OUTPUTS)
+@pytest.mark.parametrize('shape', [(96, 120), (56, 70), (40, 50)], ids=['shrunk', 'as it is', 'enlarged'])
+def test_the_whole_graph_resizes_as_the_host_does(checkpoint, output, shape):
+    plan = ResizePlan.lower_bound(*shape, 56)
+    spec = EngineSpec(plan, device='cpu', output=output)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, *shape, 3), dtype=np.uint8)
+    graph = PictureToDepth(checkpoints.build(checkpoint), plan, spec.out_shape).eval()
+    with torch.inference_mode():
+        found_m = graph(torch.from_numpy(pictures)).numpy()
+    with describe_engine(checkpoint, 'torch', spec) as engine:
+        wanted_m = engine.infer(pictures)
+    assert np.abs(found_m - wanted_m).max() <= 1e-4 * wanted_m.max()
+
+
+def test_the_same_picture_gives_the_same_bits(engine, pictures):
+    first = engine.infer(pictures[:1]).copy()
+    engine.infer(pictures[1:2])
+    assert np.array_equal(engine.infer(pictures[:1]), first)
+
+
+def test_a_batch_is_its_pictures_one_by_one(engine, pictures):
+    together = engine.infer(pictures).copy()
+    singles = np.concatenate([engine.infer(picture[None]).copy() for picture in pictures])
+    np.testing.assert_allclose(together, singles, atol=TOLERANCES[engine.precision] * singles.max(), rtol=0)
+
+
+def test_does_not_write_into_its_input(engine, pictures):
+    before = pictures.copy()
+    engine.infer(pictures)
+    assert np.array_equal(pictures, before)
+
+
+@pytest.mark.parametrize('name', ENGINES)
+def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, pictures, name):
+    if not find_spec(name):
+        pytest.skip(f'{name} is not installed')
+    engine = describe_engine(checkpoint, name, EngineSpec(PLAN, device='cpu', precision='fp32'))
     results = []
     for _ in range(2):
         with engine:
-            results.append(engine.infer(images[:1]).copy())
+            results.append(engine.infer(pictures[:1]).copy())
     assert np.array_equal(*results)
-
-
-def test_auto_is_an_engine_that_is_installed(checkpoint):
-    engine = open_engine(checkpoint, height=HEIGHT, width=WIDTH)
-    assert engine.name in ENGINES
-    assert find_spec(engine.name)
 
 
 @pytest.mark.parametrize(
@@ -138,16 +173,16 @@ def test_auto_is_an_engine_that_is_installed(checkpoint):
 )  # fmt: skip
 def test_refuses_in_one_sentence_that_names_the_value_and_the_remedy(checkpoint, name, options, says):
     with pytest.raises(EngineError) as refusal:
-        open_engine(checkpoint, name, height=HEIGHT, width=WIDTH, **options)
+        describe_engine(checkpoint, name, EngineSpec(PLAN, **options))
     assert_is_a_sentence(str(refusal.value), says)
 
 
 @pytest.mark.parametrize('name', ENGINES)
 def test_an_engine_that_is_not_installed_says_what_to_install(checkpoint, monkeypatch, name):
-    open_engine(checkpoint, 'torch', height=HEIGHT, width=WIDTH)  # whatever an engine's module imports is imported
+    describe_engine(checkpoint, 'torch', EngineSpec(PLAN, device='cpu'))  # their modules' imports are done
     monkeypatch.setitem(sys.modules, name, None)  # Python's own way to say: not installed
     with pytest.raises(EngineError) as refusal:
-        open_engine(checkpoint, name, height=HEIGHT, width=WIDTH)
+        describe_engine(checkpoint, name, EngineSpec(PLAN))
     assert_is_a_sentence(str(refusal.value), ['pip install', 'choose engine'])
 
 
@@ -159,9 +194,10 @@ def assert_is_a_sentence(text: str, says: list[str]) -> None:
 
 EXPORT = """
 import sys
-from dav2_ros.engines.export import cached_onnx
+from dav2_ros.engines.export import network_onnx
 from dav2_ros.models import checkpoints
-print(cached_onnx(checkpoints.load(sys.argv[1]), 42, 56))
+from dav2_ros.resize import ResizePlan
+print(network_onnx(checkpoints.load(sys.argv[1]), ResizePlan.lower_bound(42, 56, 42)))
 """
 
 
@@ -177,7 +213,7 @@ class TestOnnxCache:
         command = [sys.executable, '-c', EXPORT, str(model)]
         return lambda: subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
-    def test_killed_in_the_middle_it_leaves_no_file_and_the_next_run_makes_it(self, tmp_path, export):
+    def test_killed_in_the_middle_it_leaves_no_entry_and_the_next_run_makes_it(self, tmp_path, export):
         cache = tmp_path / 'cache'
         process = export()
         end = time.monotonic() + 120
@@ -186,20 +222,19 @@ class TestOnnxCache:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL  # it had not finished
-        assert list(cache.glob('*.onnx')) == []
+        assert list(cache.glob('[!.]*')) == []
         again = export()
         printed, _ = again.communicate(timeout=120)
         assert again.returncode == 0
         assert Path(printed.strip()).is_file()
-        assert list(cache.glob('*.onnx')) == [Path(printed.strip())]
+        assert list(cache.glob('[!.]*')) == [Path(printed.strip()).parent]
 
     def test_is_made_once_for_each_shape_and_each_weights(self, tmp_path, monkeypatch):
-        from dav2_ros.engines.export import cached_onnx
-
         monkeypatch.setenv('DAV2_CACHE', str(tmp_path / 'cache'))
         one, other = random_model(tmp_path), random_model(tmp_path, spread=2.0)  # the same name
-        path = cached_onnx(one, 42, 56)
+        wide, tall = ResizePlan.lower_bound(42, 56, 42), ResizePlan.lower_bound(56, 42, 42)
+        path = network_onnx(one, wide)
         made_ns = path.stat().st_mtime_ns
-        assert cached_onnx(one, 42, 56) == path and path.stat().st_mtime_ns == made_ns
-        assert len({path, cached_onnx(one, 56, 42), cached_onnx(other, 42, 56)}) == 3
+        assert network_onnx(one, wide) == path and path.stat().st_mtime_ns == made_ns
+        assert len({path, network_onnx(one, tall), network_onnx(other, wide)}) == 3
         assert len(list((tmp_path / 'cache').iterdir())) == 3  # nothing is left beside them

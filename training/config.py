@@ -46,6 +46,7 @@ class MetricConfig:
     width: int = 224
     f_canonical_px: float = 200.0  # at `height`; depth is learnt as if every camera had this focal length
     max_depth_m: float = 80.0  # in the canonical camera: what the sigmoid is multiplied by
+    l1_weight: float = 0.0  # of mean |d ln z| beside SiLog
     sky_weight: float = 0.1  # of the term that sends sky to max_depth_m
     scenes_seed: int = 1
     fresh_per_step: int = 6  # new frames rendered for each step; the others of a batch are seen again

@@ -26,6 +26,17 @@ def silog(predicted_m: Tensor, true_m: Tensor, valid: Tensor, focus: float = 0.5
     return (d.square().mean() - focus * d.mean().square()).clamp_min(1e-12).sqrt()
 
 
+def log_l1(predicted_m: Tensor, true_m: Tensor, valid: Tensor) -> Tensor:
+    """Mean |ln true - ln predicted| over the valid pixels of the whole batch; 0, with a gradient of 0, where none is.
+
+    Where a pixel may be a table or the floor behind it, SiLog's best answer lies between the two, this one's is one of
+    them: it is what AbsRel and delta1 reward.
+    """
+    if not valid.any():
+        return (predicted_m * 0.0).sum()
+    return (true_m[valid].log() - _log(predicted_m[valid])).abs().mean()
+
+
 def beyond(predicted_m: Tensor, limit_m: float, far: Tensor) -> Tensor:
     """Pull sky, and all that lies beyond the model's range, up to that range: mean ln(limit / predicted) over `far`.
 

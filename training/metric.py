@@ -32,7 +32,7 @@ from dav2_training.config import MetricConfig
 from dav2_training.data.pool import FramePool
 from dav2_training.data.procedural import Batch, ProceduralScenes
 from dav2_training.fit import fit
-from dav2_training.losses import beyond, silog
+from dav2_training.losses import beyond, log_l1, silog
 
 
 def initialise(network: DepthAnything) -> None:
@@ -63,19 +63,20 @@ def normalise(rgb: Tensor) -> Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class MetricLoss:
-    """SiLog on what is in range, plus a pull to the end of the range on what is not."""
+    """SiLog, and L1 in the logarithm, on what is in range; a pull to the end of the range on what is not."""
 
     f_canonical_px: float
     max_depth_m: float
     sky_weight: float
+    l1_weight: float = 0.0
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         device = next(network.parameters()).device
         z_m = batch.z_m.to(device) * (self.f_canonical_px / batch.f_px.to(device))[:, None, None]
         predicted_m = network(normalise(batch.rgb.to(device)).contiguous(memory_format=torch.channels_last))
         valid = z_m <= self.max_depth_m
-        sky = beyond(predicted_m, self.max_depth_m, ~valid)
-        return silog(predicted_m.float(), z_m, valid) + self.sky_weight * sky
+        loss = silog(predicted_m, z_m, valid) + self.sky_weight * beyond(predicted_m, self.max_depth_m, ~valid)
+        return loss + self.l1_weight * log_l1(predicted_m, z_m, valid) if self.l1_weight else loss
 
 
 def validator(config: MetricConfig) -> Callable[[DepthAnything], str]:
@@ -110,7 +111,7 @@ def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = l
     scenes = ProceduralScenes(config.scenes_seed, config.height, config.width)
     f = config.fit
     pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed)
-    loss = MetricLoss(config.f_canonical_px, config.max_depth_m, config.sky_weight)
+    loss = MetricLoss(config.f_canonical_px, config.max_depth_m, config.sky_weight, config.l1_weight)
     began = time.monotonic()
     fit(network, f, pool, loss, validator(config), out, after_step)
     info = ModelInfo(

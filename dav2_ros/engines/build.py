@@ -5,30 +5,20 @@
 from __future__ import annotations
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import Engine, EngineError
+from dav2_ros.engines.engine import Engine, EngineError, EngineSpec
 from dav2_ros.models.checkpoints import Checkpoint
 
 
-def open_engine(
-    checkpoint: Checkpoint,
-    name: str = 'auto',
-    *,
-    height: int,
-    width: int,
-    device: str = 'auto',
-    precision: str = 'auto',
-) -> Engine:
-    """Describe the engine `name` for one network input shape; enter it to load it.
-
-    `auto` is torch, which loads the weights anyway. Raises EngineError with what to install or choose.
-    """
-    arguments = {'height': height, 'width': width, 'device': device, 'precision': precision}
+def describe_engine(checkpoint: Checkpoint, name: str, spec: EngineSpec) -> Engine:
+    """Describe the engine `name`; enter it to load it. Raises EngineError with what to install or choose."""
     if name in ('auto', 'torch'):
-        from dav2_ros.engines.torch_engine import TorchEngine
+        from dav2_ros.engines.torch_cuda_engine import TorchCudaEngine
+        from dav2_ros.engines.torch_engine import TorchEngine, torch_device
 
-        return TorchEngine(checkpoint, **arguments)
+        device = torch_device(spec.device)
+        return TorchEngine(checkpoint, spec) if device == 'cpu' else TorchCudaEngine(checkpoint, spec, device)
     if name == 'onnxruntime':
         from dav2_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
 
-        return OnnxRuntimeEngine(checkpoint, **arguments)
+        return OnnxRuntimeEngine(checkpoint, spec)
     raise EngineError(f'There is no engine {name!r}: choose auto, {" or ".join(ENGINES)}.')

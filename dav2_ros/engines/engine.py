@@ -1,38 +1,77 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine is: opened, asked, closed."""
+"""What an engine is: opened, asked, closed; a picture goes in, metres come out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from dav2_ros.resize import ResizePlan
+
+OUTPUTS = ('camera', 'network')
+PRECISIONS = ('fp32', 'bf16', 'fp16', 'int8')
 
 
 class EngineError(RuntimeError):
     """An engine is not there, or cannot do what was asked; the message says what to install or to choose instead."""
 
 
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine is asked to be.
+
+    Args:
+        plan: from the camera's pictures to the network's grid and back.
+        device: auto, cpu, gpu (Intel's, openvino only), cuda, cuda:1 ...
+        precision: auto or one of PRECISIONS; what auto means is each engine's to say.
+        output: `camera` brings depth back to the camera's resolution, `network` leaves it on the network's grid.
+        batch: most pictures of one call.
+    """
+
+    plan: ResizePlan
+    device: str = 'auto'
+    precision: str = 'auto'
+    output: str = 'camera'
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise EngineError(f'There is no output {self.output!r}: choose {" or ".join(OUTPUTS)}.')
+        if self.precision not in ('auto', *PRECISIONS):
+            raise EngineError(f'There is no precision {self.precision!r}: choose auto, {", ".join(PRECISIONS)}.')
+        if self.batch < 1:
+            raise EngineError(f'A batch of {self.batch} pictures is none: choose 1 or more.')
+
+    @property
+    def out_shape(self) -> tuple[int, int]:
+        """Height and width of the depth that comes out."""
+        plan = self.plan
+        return (plan.height, plan.width) if self.output == 'camera' else (plan.net_height, plan.net_width)
+
+
 @runtime_checkable
 class Engine(Protocol):
-    """A network of one input shape on one device.
+    """A network for pictures of one shape on one device.
 
     Making one only describes it. Entering allocates, loads and warms up; leaving frees. One thread at a time uses it.
     """
 
-    name: str  # torch, onnxruntime
-    device: str  # cpu, cuda
-    precision: str  # fp32, bf16, fp16
-    height: int  # of the network input, pixels
-    width: int
+    name: str  # one of engines.ENGINES
+    device: str  # cpu, gpu, cuda, cuda:1 ...: never auto
+    precision: str  # one of PRECISIONS: never auto
+    spec: EngineSpec
 
     def __enter__(self) -> Engine: ...
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def infer(self, images: np.ndarray) -> np.ndarray:
-        """Run (B, 3, height, width) float32 normalised RGB to (B, height, width) float32, the network's own output.
+    def infer(self, pictures: np.ndarray) -> np.ndarray:
+        """Turn (B, H, W, 3) uint8 RGB, B <= spec.batch, into (B, *spec.out_shape) float32, the network's own depth.
 
-        The result belongs to the engine and holds until the next call: copy what must live longer.
+        Resizing and normalising are part of it. The result belongs to the engine and holds until the next call: copy
+        what must live longer.
         """
         ...

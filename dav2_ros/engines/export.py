@@ -1,45 +1,86 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The network as an ONNX file of one shape, kept between runs."""
+"""The network as an ONNX file of one shape: the network alone for a CPU, with everything around it for the rest."""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import logging
 from pathlib import Path
 
-from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines import cache
+from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
+from dav2_ros.resize import ResizePlan
 
-GRAPH = 1  # raise when the exported graph changes: older files are then made anew
+GRAPH = 2  # raise when an exported graph changes: older files are then made anew
 OPSET = 18
 
 
-def cache_home() -> Path:
-    """Return the folder of built engines: $DAV2_CACHE, or ~/.cache/dav2_ros/engines."""
-    return Path(os.environ.get('DAV2_CACHE') or Path.home() / '.cache' / 'dav2_ros' / 'engines').expanduser()
+def network_onnx(checkpoint: Checkpoint, plan: ResizePlan) -> Path:
+    """Return the cached ONNX file of the network alone, `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32."""
+    key = cache.Key(checkpoint.info.name, checkpoint.sha256, 'onnx', GRAPH, (0, 0), (plan.net_height, plan.net_width))
+    return cache.obtain(key, lambda made: export_network(checkpoint, plan, made / 'model.onnx')) / 'model.onnx'
 
 
-def cached_onnx(checkpoint: Checkpoint, height: int, width: int) -> Path:
-    """Return the ONNX file of this checkpoint for (1, 3, height, width), exporting it if it is not there."""
-    key = f'{checkpoint.info.name}-{checkpoint.sha256[:16]}-{height}x{width}-graph{GRAPH}'
-    path = cache_home() / f'{key}.onnx'
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as beside:
-            made = Path(beside) / path.name
-            export_onnx(checkpoint, height, width, made)
-            os.replace(made, path)
-    return path
+def whole_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str = 'fp32') -> Path:
+    """Return the cached ONNX file of the whole, `picture` (B, H, W, 3) uint8 -> `depth` (B, *out_shape) float32."""
+    plan = spec.plan
+    key = cache.Key(
+        checkpoint.info.name,
+        checkpoint.sha256,
+        'whole-onnx',
+        GRAPH,
+        (plan.height, plan.width),
+        (plan.net_height, plan.net_width),
+        spec.output,
+        spec.batch,
+        precision,
+    )
+    make = lambda made: export_whole(checkpoint, spec, made / 'model.onnx', precision)  # noqa: E731
+    return cache.obtain(key, make) / 'model.onnx'
 
 
-def export_onnx(checkpoint: Checkpoint, height: int, width: int, path: Path) -> None:
-    """Write `image` (1, 3, height, width) float32 -> `depth` (1, height, width) float32, weights inside.
+def export_network(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None:
+    """Write `image` (1, 3, h, w) float32 normalised RGB -> `depth` (1, h, w) float32, weights inside."""
+    torch = _torch()
+    network = build(checkpoint).explicit_attention()
+    network.pretrained.bake_position_embedding(plan.net_height // PATCH, plan.net_width // PATCH)
+    _export(network, torch.zeros(1, 3, plan.net_height, plan.net_width), 'image', path)
 
-    Attention is written out (matmul, softmax, matmul), because several TensorRT versions mis-compile the fused
-    operator, and the position embedding is a constant of the shape.
-    """
+
+def export_whole(checkpoint: Checkpoint, spec: EngineSpec, path: Path, precision: str = 'fp32') -> None:
+    """Write `picture` (B, H, W, 3) uint8 RGB -> `depth` (B, *out_shape) float32; fp16 is the network's part only."""
+    torch = _torch()
+    from dav2_ros.engines.picture import PictureToDepth
+
+    if precision not in ('fp32', 'fp16'):
+        raise EngineError(f'There is no export in {precision}: choose fp32 or fp16.')
+    dtype = torch.float16 if precision == 'fp16' else torch.float32
+    graph = PictureToDepth(build(checkpoint).explicit_attention(), spec.plan, spec.out_shape, dtype).eval()
+    pictures = torch.zeros(spec.batch, spec.plan.height, spec.plan.width, 3, dtype=torch.uint8)
+    _export(graph, pictures, 'picture', path)
+
+
+def _export(graph, example, name: str, path: Path) -> None:
+    """Attention is written out by the callers: several TensorRT versions mis-compile the fused operator."""
+    import torch
+
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    torch.onnx.export(
+        graph,
+        (example,),
+        str(path),
+        input_names=[name],
+        output_names=['depth'],
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _torch():
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -49,19 +90,4 @@ def export_onnx(checkpoint: Checkpoint, height: int, width: int, path: Path) -> 
             f'Exporting to ONNX needs PyTorch, onnx and onnxscript ({error.name} is missing): '
             "`pip install torch 'dav2_ros[onnx]'`."
         ) from error
-    import logging
-
-    network = build(checkpoint).explicit_attention()
-    network.pretrained.bake_position_embedding(height // PATCH, width // PATCH)
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    torch.onnx.export(
-        network,
-        (torch.zeros(1, 3, height, width),),
-        str(path),
-        input_names=['image'],
-        output_names=['depth'],
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    return torch

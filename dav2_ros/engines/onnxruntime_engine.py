@@ -8,51 +8,50 @@ import os
 
 import numpy as np
 
-from dav2_ros.engines.engine import EngineError
-from dav2_ros.engines.export import cached_onnx
+from dav2_ros.engines.engine import EngineError, EngineSpec
+from dav2_ros.engines.export import network_onnx
+from dav2_ros.engines.host import HostEngine
 from dav2_ros.models.checkpoints import Checkpoint
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(HostEngine):
     """ONNX Runtime, fp32. The first use of a shape exports its graph, which needs PyTorch and takes some seconds."""
 
     name = 'onnxruntime'
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, height: int, width: int, device: str = 'auto', precision: str = 'auto'
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, spec: EngineSpec) -> None:
         try:
             import onnxruntime  # noqa: F401
         except ImportError as error:
             raise EngineError(
                 "The onnxruntime engine needs ONNX Runtime: `pip install 'dav2_ros[onnx]'`, or choose engine torch."
             ) from error
-        if device not in ('auto', 'cpu'):
+        if spec.device not in ('auto', 'cpu'):
             raise EngineError(
-                f'The onnxruntime engine runs on the CPU, not on {device!r}: choose engine torch for CUDA.'
+                f'The onnxruntime engine runs on the CPU, not on {spec.device!r}: choose engine torch for CUDA.'
             )
-        if precision not in ('auto', 'fp32'):
-            raise EngineError(f'The onnxruntime engine runs in fp32, not in {precision}: choose fp32, or engine torch.')
-        self.checkpoint = checkpoint
+        if spec.precision not in ('auto', 'fp32'):
+            raise EngineError(
+                f'The onnxruntime engine runs in fp32, not in {spec.precision}: choose fp32, or engine torch.'
+            )
+        self.checkpoint, self.spec = checkpoint, spec
         self.device, self.precision = 'cpu', 'fp32'
-        self.height, self.width = height, width
         self._session = None
 
     def __enter__(self) -> OnnxRuntimeEngine:
         import onnxruntime
 
-        path = cached_onnx(self.checkpoint, self.height, self.width)
+        path = network_onnx(self.checkpoint, self.spec.plan)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         # Spinning threads would take the cores that the node needs to receive and publish.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         self._session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-        self.infer(np.zeros((1, 3, self.height, self.width), np.float32))
+        self._warm_up()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._session = None
 
-    def infer(self, images: np.ndarray) -> np.ndarray:
-        """See `Engine.infer`; the result is a fresh array."""
-        return np.concatenate([self._session.run(None, {'image': image[None]})[0] for image in images])
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        return self._session.run(None, {'image': image})[0]

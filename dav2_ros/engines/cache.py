@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What engines build once and keep: a folder per key, whole or absent, that says what it holds.
+
+CACHE/NAME/manifest.json    the key, and the sha-256 of every file
+CACHE/NAME/...              what the builder wrote: a graph, a plan, reference depth
+CACHE/NAME/verdict.json     what the gate found (gate.py)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dav2_ros.models.files import sha256_of
+
+MANIFEST = 'manifest.json'
+
+
+@dataclass(frozen=True)
+class Key:
+    """Everything that, when it changes, makes another engine."""
+
+    model: str
+    weights: str  # sha-256 of the file
+    what: str  # onnx, openvino, tensorrt, torch ...
+    graph: int  # export.GRAPH: rises when the exported graph changes
+    frame: tuple[int, int]  # height, width of the camera's pictures; (0, 0) where they do not matter
+    network: tuple[int, int]  # height, width of the network's input
+    output: str = 'network'
+    batch: int = 1
+    precision: str = 'fp32'
+    runtime: str = ''  # name and version of what built it
+    device: str = ''  # name of the device it is for; empty where any will do
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name: legible, and another one for every other key."""
+        digest = hashlib.sha256(json.dumps(self.facts()).encode()).hexdigest()[:12]
+        h, w = self.network
+        return f'{self.model}-{w}x{h}-{self.what}-{self.precision}-{digest}'
+
+    def facts(self) -> dict[str, object]:
+        """Return the key as JSON keeps it."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def home() -> Path:
+    """Return the folder of built engines: $DAV2_CACHE, or ~/.cache/dav2_ros/engines."""
+    return Path(os.environ.get('DAV2_CACHE') or Path.home() / '.cache' / 'dav2_ros' / 'engines').expanduser()
+
+
+def find(key: Key) -> Path | None:
+    """Return the folder of what was built under this key; None if there is none, or it is not what it was."""
+    folder = home() / key.name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        whole = manifest['key'] == key.facts() and all(
+            sha256_of(folder / file) == sha256 for file, sha256 in manifest['files'].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    return folder if whole else None
+
+
+def obtain(key: Key, make: Callable[[Path], None]) -> Path:
+    """Return the folder of this key; where it is absent, damaged or foreign, `make` fills a new one first.
+
+    It is written beside and renamed. Whatever `make` raises is passed on, and nothing is left.
+    """
+    if found := find(key):
+        return found
+    folder = home() / key.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.making-') as beside:
+        made = Path(beside) / key.name
+        made.mkdir()
+        make(made)
+        files = {str(file.relative_to(made)): sha256_of(file) for file in sorted(made.rglob('*')) if file.is_file()}
+        write_json(made / MANIFEST, {'key': key.facts(), 'files': files})
+        if folder.exists():  # damaged, or another process was faster
+            os.replace(folder, Path(beside) / 'old')
+        os.replace(made, folder)
+    return folder
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write beside, then rename."""
+    beside = path.with_name(f'{path.name}.{os.getpid()}.part')
+    beside.write_text(json.dumps(value, indent=1) + '\n')
+    os.replace(beside, path)
+
+
+def entries() -> Iterator[tuple[Path, dict]]:
+    """Return every folder with its manifest; {} for one that cannot be read."""
+    for folder in sorted(home().glob('[!.]*/')):
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+        except (OSError, ValueError):
+            manifest = {}
+        yield folder, manifest
+
+
+def remove(folder: Path) -> None:
+    """Delete one entry."""
+    shutil.rmtree(folder, ignore_errors=True)
