@@ -28,19 +28,24 @@ class ResizePlan:
     net_width: int
 
     @classmethod
-    def lower_bound(cls, height: int, width: int, size: int = 518) -> ResizePlan:
+    def lower_bound(cls, height: int, width: int, size: int = 518, stretch: float = 1.0) -> ResizePlan:
         """Plan the published resize: keep the aspect ratio, short side `size`, both sides multiples of 14.
 
         (Depth-Anything-V2 util/transform.py, Resize "lower_bound"): each side is rounded half-to-even to a multiple
         of the patch, and rounded up where that falls under `size`.
-        """
-        scale = max(size / height, size / width)
 
-        def side(pixels: int) -> int:
+        Args:
+            stretch: what the width is multiplied by before: fy / fx of a camera whose pixels are not square, so that
+                the network sees the world in its proportions.
+        """
+        square_width = width * stretch
+        scale = max(size / height, size / square_width)
+
+        def side(pixels: float) -> int:
             rounded = round(scale * pixels / PATCH) * PATCH
             return rounded if rounded >= size else math.ceil(scale * pixels / PATCH) * PATCH
 
-        return cls(height, width, side(height), side(width))
+        return cls(height, width, side(height), side(square_width))
 
     @property
     def tokens(self) -> int:

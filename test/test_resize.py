@@ -158,3 +158,12 @@ def test_the_networks_camera_sees_what_the_pictures_camera_sees():
     net = ResizePlan.lower_bound(480, 640).camera(camera)
     assert (net.width, net.height) == (686, 518)
     assert net.hfov_rad == pytest.approx(camera.hfov_rad)
+
+
+@pytest.mark.parametrize('ratio', [0.5, 0.8, 1.25, 2.0])
+def test_pixels_that_are_not_square_become_square_for_the_network(ratio):
+    """A camera of fy = ratio * fx: its network input has one focal length, to the nearest whole patch."""
+    camera = Camera(640, 480, 400.0, 400.0 * ratio, 319.5, 239.5)
+    net = ResizePlan.lower_bound(480, 640, 518, stretch=camera.fy_px / camera.fx_px).camera(camera)
+    assert net.fx_px == pytest.approx(net.fy_px, rel=7 / 518)
+    assert min(net.width, net.height) == 518
