@@ -29,7 +29,7 @@ from dav2_ros.resize import ResizePlan
 PLAN = ResizePlan.lower_bound(96, 120, 56)  # 56x70 for the network
 # Of the largest depth. fp32 differs by the order of sums; bf16 has 8 bits of mantissa through 8 blocks.
 TOLERANCES = {'fp32': 1e-5, 'bf16': 0.05}
-ON_CPU = [('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32')]
+ON_CPU = [('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32'), ('openvino', 'fp32'), ('openvino', 'bf16')]
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -74,6 +74,9 @@ def engine(request, checkpoint):
     if not find_spec(name):
         pytest.skip(f'{name} is not installed')
     spec = EngineSpec(PLAN, device='cpu', precision=precision, batch=3)
+    best = describe_engine(checkpoint, name, EngineSpec(PLAN, device='cpu')).precision
+    if (name, precision) == ('openvino', 'bf16') and best != 'bf16':
+        pytest.skip('this CPU does not multiply bf16')
     with describe_engine(checkpoint, name, spec) as engine:
         yield engine
 
@@ -161,6 +164,8 @@ def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, pictures, nam
         ('torch', {'device': 'cpu', 'precision': 'fp16'}, ['fp16', 'bf16']),
         ('onnxruntime', {'device': 'cuda'}, ['cuda', 'torch']),
         ('onnxruntime', {'precision': 'fp16'}, ['fp16', 'fp32']),
+        ('openvino', {'device': 'cuda'}, ['cuda', 'cpu', 'torch']),
+        ('openvino', {'precision': 'int8'}, ['int8', 'dav2 export --int8']),
         pytest.param(
             'torch', {'device': 'cuda'}, ['cuda', 'cpu'],
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU: cuda is not refused'),

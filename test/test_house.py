@@ -21,7 +21,8 @@ SPDX = (
 LINES, TEST_LINES = 250, 400  # of a file; at 200 one looks for the noun that hides in it; a test mirrors its module
 FUNCTION_LINES = 50  # of a function without its docstring; at 40 one looks for the verb
 ROS = re.compile(r'rclpy|rosidl\w*|ament\w*|launch(_ros)?|cv_bridge|sensor_msgs_py|\w+_(msgs|interfaces)|dav2_ros\.msg')
-HEAVY = {'torch', 'onnx', 'onnxruntime', 'onnxscript', 'matplotlib', 'rosbags', 'rclpy', 'transformers', 'lightning'}
+HEAVY = {'torch', 'onnx', 'onnxruntime', 'onnxscript', 'openvino', 'nncf', 'matplotlib', 'rosbags', 'rclpy',
+         'transformers', 'lightning'}  # fmt: skip
 VAGUE = {'utils', 'util', 'helpers', 'helper', 'manager', 'managers', 'common', 'misc', 'tools'}
 
 

@@ -21,4 +21,8 @@ def describe_engine(checkpoint: Checkpoint, name: str, spec: EngineSpec) -> Engi
         from dav2_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(checkpoint, spec)
+    if name == 'openvino':
+        from dav2_ros.engines.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(checkpoint, spec)
     raise EngineError(f'There is no engine {name!r}: choose auto, {" or ".join(ENGINES)}.')

@@ -38,6 +38,7 @@ class Key:
     precision: str = 'fp32'
     runtime: str = ''  # name and version of what built it
     device: str = ''  # name of the device it is for; empty where any will do
+    calibration: str = ''  # int8: sha-256 of the pictures that its ranges were measured on
 
     @property
     def name(self) -> str:

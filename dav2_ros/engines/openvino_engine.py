@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO on a CPU or an Intel GPU: compiled once per weights, shape, precision and device, then read back."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dav2_ros.engines import cache
+from dav2_ros.engines.engine import EngineError, EngineSpec
+from dav2_ros.engines.export import GRAPH, network_onnx
+from dav2_ros.engines.host import HostEngine
+from dav2_ros.engines.quantise import find_quantised
+from dav2_ros.models.checkpoints import Checkpoint
+
+HINTS = {'fp32': 'f32', 'bf16': 'bf16', 'fp16': 'f16'}
+BLOB = 'compiled.blob'
+
+
+class OpenVinoEngine(HostEngine):
+    """OpenVINO. `precision` auto is the device's own: bf16 where a CPU multiplies it, else fp32; fp16 on a GPU.
+
+    OpenVINO keeps what follows the last convolution in float32 in every precision: the metres have no steps. int8 is
+    what `dav2 export --int8` made; the rest of its graph computes in bf16 where the CPU multiplies it.
+    """
+
+    name = 'openvino'
+
+    def __init__(self, checkpoint: Checkpoint, spec: EngineSpec) -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise EngineError(
+                "The openvino engine needs OpenVINO: `pip install 'dav2_ros[openvino]'`, or choose engine torch."
+            ) from error
+        self.checkpoint, self.spec = checkpoint, spec
+        self._core, self._version = openvino.Core(), openvino.__version__
+        self.device = self._choose_device()
+        self._computes_in = self._best_float()
+        self.precision = self._choose_precision()
+        self._quantised = find_quantised(checkpoint, spec.plan) if self.precision == 'int8' else None
+        self._request = None
+
+    def _choose_device(self) -> str:
+        device = 'cpu' if self.spec.device == 'auto' else self.spec.device
+        here = sorted({name.partition('.')[0].lower() for name in self._core.available_devices} & {'cpu', 'gpu'})
+        if device not in here:
+            raise EngineError(
+                f'The openvino engine does not run on {device!r} here, only on {" and ".join(here)}: choose device '
+                'auto, or engine torch for CUDA.'
+            )
+        return device
+
+    def _best_float(self) -> str:
+        """Return the fastest float that the device has in hardware and that is known to be right."""
+        wanted = 'bf16' if self.device == 'cpu' else 'fp16'
+        return wanted if wanted.upper() in self._capabilities() else 'fp32'
+
+    def _capabilities(self) -> list[str]:
+        return self._core.get_property(self.device.upper(), 'OPTIMIZATION_CAPABILITIES')
+
+    def _choose_precision(self) -> str:
+        asked = self.spec.precision
+        if asked == 'auto':
+            return self._computes_in
+        if asked != 'fp32' and asked.upper() not in self._capabilities():
+            raise EngineError(
+                f'This {self.device} has no {asked} in hardware: choose precision fp32, {self._computes_in} or auto.'
+            )
+        return asked
+
+    def __enter__(self) -> OpenVinoEngine:
+        try:
+            self._request = self._read(self._obtain()).create_infer_request()
+            self._warm_up()
+        except RuntimeError as error:
+            if isinstance(error, EngineError):
+                raise
+            last = str(error).strip().splitlines()[-1]
+            raise EngineError(
+                f'OpenVINO {self._version} cannot run {self.checkpoint.info.name} in {self.precision} on the '
+                f'{self.device} ({last}): choose another precision, or engine torch.'
+            ) from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._request = None
+
+    def _obtain(self) -> Path:
+        info, plan = self.checkpoint.info, self.spec.plan
+        key = cache.Key(
+            info.name,
+            self.checkpoint.sha256,
+            'openvino',
+            GRAPH,
+            (0, 0),
+            (plan.net_height, plan.net_width),
+            precision=self.precision,
+            runtime=f'openvino {self._version}',
+            device=self._core.get_property(self.device.upper(), 'FULL_DEVICE_NAME'),
+            calibration=self._quantised.calibration if self._quantised else '',
+        )
+
+        def compile_to(made: Path) -> None:
+            graph = self._quantised.graph if self._quantised else network_onnx(self.checkpoint, plan)
+            compiled = self._core.compile_model(str(graph), self.device.upper(), self._settings())
+            blob = io.BytesIO()
+            compiled.export_model(blob)
+            (made / BLOB).write_bytes(blob.getbuffer())
+
+        return cache.obtain(key, compile_to) / BLOB
+
+    def _read(self, path: Path):
+        return self._core.import_model(path.read_bytes(), self.device.upper(), self._settings())
+
+    def _settings(self) -> dict[str, object]:
+        hint = HINTS[self._computes_in if self.precision == 'int8' else self.precision]
+        settings = {'INFERENCE_PRECISION_HINT': hint, 'PERFORMANCE_HINT': 'LATENCY'}
+        if self.device == 'cpu':
+            # A pinned thread waits for its core while the node receives and publishes on it.
+            threads = len(os.sched_getaffinity(0))
+            settings |= {'INFERENCE_NUM_THREADS': threads, 'ENABLE_CPU_PINNING': False}
+        return settings
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        return self._request.infer([image], share_inputs=True, share_outputs=True)[0]
