@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from dav2_ros.network.presets import PATCH
 # ImageNet statistics in RGB order (Depth-Anything-V2 depth_anything_v2/dpt.py, image2tensor).
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
+SCALE, OFFSET = 1 / (255 * STD), -MEAN / STD  # of a byte
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,7 @@ class ResizePlan:
         one to normalise; float32 differs by less than 1e-4, or 1/30 of a grey level on white noise. Values may leave
         the range of the input: not clipped.
         """
-        picture = rgb.astype(np.float32)
-        shrinks = self.net_height * self.net_width < self.height * self.width
-        if shrinks:
-            picture = self._resize(picture)
-        picture = cv2.subtract(picture, (*(255.0 * MEAN).tolist(), 0.0))
-        cv2.multiply(picture, (*(1.0 / (255.0 * STD)).tolist(), 0.0), dst=picture)
-        if not shrinks:
-            picture = self._resize(picture)
-        return np.ascontiguousarray(picture.transpose(2, 0, 1))  # (h, w, 3) -> (3, h, w)
-
-    def _resize(self, picture: np.ndarray) -> np.ndarray:
-        return cv2.resize(picture, (self.net_width, self.net_height), interpolation=cv2.INTER_CUBIC)
+        return Resizer(self).apply(rgb)
 
     def undo(self, depth: np.ndarray, height: int | None = None, width: int | None = None) -> np.ndarray:
         """Bring (h, w) float32 back to (height, width), by default the picture's: bilinear, corners aligned.
@@ -82,21 +73,80 @@ class ResizePlan:
         Written out, since `cv2.resize` aligns pixel edges, not corners, and `cv2.warpAffine` rounds its weights to
         1/32 in the releases that Humble and Jazzy have (metres at a depth edge).
         """
-        height, width = height or self.height, width or self.width
-        if depth.shape == (height, width):
-            return depth.copy()
-        tall = _stretch_rows(depth, height)  # (h, w) -> (height, w)
-        return cv2.transpose(_stretch_rows(cv2.transpose(tall), width))  # rows are contiguous, columns are not
+        return Resizer(ResizePlan(height or self.height, width or self.width, *depth.shape)).undo(depth)
 
 
-def _stretch_rows(rows: np.ndarray, count: int) -> np.ndarray:
-    """Interpolate (n, m) linearly to (count, m); the first and last rows stay. float32 throughout, like torch's."""
-    last = len(rows) - 1
-    at = np.arange(count, dtype=np.float32) * np.float32(last / max(count - 1, 1))
-    below = np.minimum(at.astype(np.intp), last)
-    found = rows[np.minimum(below + 1, last)]
-    low = rows[below]
-    found -= low
-    found *= (at - below).astype(np.float32)[:, None]
-    found += low
-    return found
+class Resizer:
+    """A plan with the buffers that it takes, kept from picture to picture: page faults cost more than the arithmetic.
+
+    What it returns is its own and holds until its next call. One thread at a time.
+    """
+
+    def __init__(self, plan: ResizePlan) -> None:
+        self.plan = plan
+
+    def apply(self, rgb: np.ndarray) -> np.ndarray:
+        """See `ResizePlan.apply`. Channel by channel, so that no picture has to be transposed."""
+        plane, image = self._planes
+        grey = None
+        for channel, (resized, scale, offset) in enumerate(zip(image, SCALE, OFFSET)):
+            grey = cv2.extractChannel(rgb, channel, grey)
+            np.copyto(plane, grey)
+            smaller = resized if resized.size < plane.size else plane
+            if smaller is plane:
+                _normalise(plane, scale, offset)
+            cv2.resize(plane, resized.shape[::-1], dst=resized, interpolation=cv2.INTER_CUBIC)
+            if smaller is resized:
+                _normalise(resized, scale, offset)
+        return image
+
+    def undo(self, depth: np.ndarray, found: np.ndarray | None = None) -> np.ndarray:
+        """See `ResizePlan.undo`; the result is `found` where that (height, width) float32 is given."""
+        rows, columns, turned, last = self._stretches
+        found = last if found is None else found
+        if depth.shape == found.shape:
+            np.copyto(found, depth)
+            return found
+        cv2.transpose(rows.apply(depth), turned)  # (h, w) -> (height, w) -> (w, height)
+        return cv2.transpose(columns.apply(turned), found)  # rows are contiguous, columns are not
+
+    @cached_property
+    def _planes(self) -> tuple[np.ndarray, np.ndarray]:
+        plan = self.plan
+        plane = np.empty((plan.height, plan.width), np.float32)
+        return plane, np.empty((3, plan.net_height, plan.net_width), np.float32)
+
+    @cached_property
+    def _stretches(self) -> tuple[_Stretch, _Stretch, np.ndarray, np.ndarray]:
+        plan = self.plan
+        return (
+            _Stretch(plan.net_height, plan.height, plan.net_width),
+            _Stretch(plan.net_width, plan.width, plan.height),
+            np.empty((plan.net_width, plan.height), np.float32),
+            np.empty((plan.height, plan.width), np.float32),
+        )
+
+
+def _normalise(plane: np.ndarray, scale: np.float32, offset: np.float32) -> None:
+    plane *= scale
+    plane += offset
+
+
+class _Stretch:
+    """Interpolates (n, m) linearly to (count, m); the first and last rows stay. float32 throughout, like torch's."""
+
+    def __init__(self, n: int, count: int, m: int) -> None:
+        at = np.arange(count, dtype=np.float32) * np.float32((n - 1) / max(count - 1, 1))
+        self._below = np.minimum(at.astype(np.intp), n - 1)
+        self._above = np.minimum(self._below + 1, n - 1)
+        self._share = (at - self._below).astype(np.float32)[:, None]
+        self._found, self._high = np.empty((count, m), np.float32), np.empty((count, m), np.float32)
+
+    def apply(self, rows: np.ndarray) -> np.ndarray:
+        low, high = self._found, self._high
+        np.take(rows, self._below, 0, out=low, mode='clip')  # mode raise would go through another buffer
+        np.take(rows, self._above, 0, out=high, mode='clip')
+        high -= low
+        high *= self._share
+        low += high
+        return low

@@ -115,7 +115,7 @@ def test_depth_can_stay_on_the_network_s_grid(checkpoint, pictures, reference_m,
 @pytest.mark.parametrize('shape', [(96, 120), (56, 70), (40, 50)], ids=['shrunk', 'as it is', 'enlarged'])
 def test_the_whole_graph_resizes_as_the_host_does(checkpoint, output, shape):
     plan = ResizePlan.lower_bound(*shape, 56)
-    spec = EngineSpec(plan, device='cpu', output=output)
+    spec = EngineSpec(plan, device='cpu', output=output, batch=2)
     pictures = np.random.default_rng(0).integers(0, 256, (2, *shape, 3), dtype=np.uint8)
     graph = PictureToDepth(checkpoints.build(checkpoint), plan, spec.out_shape).eval()
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dav2_ros.camera import Camera
-from dav2_ros.resize import ResizePlan
+from dav2_ros.resize import ResizePlan, Resizer
 
 # What the published code makes of each camera size (width, height).
 PUBLISHED_SIZES = {
@@ -167,3 +167,15 @@ def test_pixels_that_are_not_square_become_square_for_the_network(ratio):
     net = ResizePlan.lower_bound(480, 640, 518, stretch=camera.fy_px / camera.fx_px).camera(camera)
     assert net.fx_px == pytest.approx(net.fy_px, rel=7 / 518)
     assert min(net.width, net.height) == 518
+
+
+def test_buffers_that_are_kept_change_nothing():
+    """A second picture and a second depth are as the first ones of new buffers."""
+    plan = ResizePlan.lower_bound(480, 640, 224)
+    kept, given = Resizer(plan), np.empty((480, 640), np.float32)
+    depths = np.random.default_rng(3).uniform(1, 9, (2, plan.net_height, plan.net_width)).astype(np.float32)
+    for rgb, depth in zip((photo(480, 640), noise(480, 640)), depths):
+        np.testing.assert_array_equal(kept.apply(rgb), plan.apply(rgb))
+        np.testing.assert_array_equal(kept.undo(depth), plan.undo(depth))
+        assert kept.undo(depth, given) is given
+        np.testing.assert_array_equal(given, plan.undo(depth))

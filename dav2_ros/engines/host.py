@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from dav2_ros.engines.engine import EngineSpec
+from dav2_ros.resize import Resizer
 
 
 class HostEngine:
@@ -22,18 +25,24 @@ class HostEngine:
         raise NotImplementedError
 
     def infer(self, pictures: np.ndarray) -> np.ndarray:
-        """See `Engine.infer`; the result is a fresh array. Pictures go one by one: a CPU gains nothing by more."""
-        plan = self.spec.plan
-        depths = (self._run(plan.apply(picture)[None])[0] for picture in pictures)
-        if self.spec.output == 'camera':
-            depths = map(plan.undo, depths)
-        return stack(list(depths))
+        """See `Engine.infer`; the result is the engine's. Pictures go one by one: a CPU gains nothing by more."""
+        depths = self._depths[: len(pictures)]
+        for picture, depth in zip(pictures, depths, strict=True):
+            found = self._run(self._resizer.apply(picture)[None])[0]
+            if self.spec.output == 'camera':
+                self._resizer.undo(found, depth)
+            else:
+                np.copyto(depth, found)
+        return depths
 
     def _warm_up(self) -> None:
         plan = self.spec.plan
         self._run(np.zeros((1, 3, plan.net_height, plan.net_width), np.float32))
 
+    @cached_property
+    def _resizer(self) -> Resizer:
+        return Resizer(self.spec.plan)
 
-def stack(depths: list[np.ndarray]) -> np.ndarray:
-    """Return (B, H, W); a single map is not copied."""
-    return depths[0][None] if len(depths) == 1 else np.stack(depths)
+    @cached_property
+    def _depths(self) -> np.ndarray:
+        return np.empty((self.spec.batch, *self.spec.out_shape), np.float32)
