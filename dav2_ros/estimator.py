@@ -4,22 +4,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.engines.build import describe_engine
 from dav2_ros.engines.engine import Engine, EngineSpec
+from dav2_ros.engines.ladder import Proved, open_proved
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.models.checkpoints import Checkpoint
+from dav2_ros.models.info import SATURATED
 from dav2_ros.models.registry import ModelError
 from dav2_ros.resize import ResizePlan
 
+LOG = logging.getLogger(__name__)
 FOCAL_CORRECTIONS = ('auto', 'on', 'off')
-SATURATED = 0.95  # share of the model's range from which its sigmoid only says "far"
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,17 @@ class DepthEstimator:
         with DepthEstimator(checkpoints.load('vitt-procedural')) as estimator:
             depth, timings = estimator.estimate(Frame(rgb, camera))
 
-    Depth is along Z, at the picture's full resolution. The engine is built for the shape of the first picture, and
-    anew when the shape changes. One thread at a time.
+    Depth is along Z, at the picture's full resolution. The engine is built and proved (engines/gate.py) for the shape
+    of the first picture, and anew when the shape changes. One thread at a time.
 
     Args:
         checkpoint: a metric one; a relative one has no metres and is refused (ModelError).
-        engine, device, precision: see `engines.build.open_engine`.
+        engine, device, precision: see `engines.ladder.open_proved`; auto is the fastest that is proved here.
         size: short side of the network input, rounded to multiples of 14; None is the model's own.
         focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
             trained in canonical-camera space, where it is exact, and off for the others.
         assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
+        say: gets a sentence for every engine that is tried; the first start of a shape takes seconds.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class DepthEstimator:
         size: int | None = None,
         focal_correction: str = 'auto',
         assumed_hfov_deg: float = 60.0,
+        say: Callable[[str], None] = LOG.info,
     ) -> None:
         info = checkpoint.info
         if info.kind != 'metric':
@@ -68,11 +73,12 @@ class DepthEstimator:
             )
         self.info = info
         self.checkpoint = checkpoint
-        self.engine: Engine | None = None
+        self._proved: Proved | None = None
         self.size = size or info.train_size
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
         self._choice = {'name': engine, 'device': device, 'precision': precision}
+        self._say = say
 
     def _decide(self, focal_correction: str) -> bool:
         if focal_correction not in FOCAL_CORRECTIONS:
@@ -87,17 +93,26 @@ class DepthEstimator:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self.engine is not None:
-            self.engine.__exit__(*exc)
-            self.engine = None
+        proved, self._proved = self._proved, None
+        if proved:
+            proved.engine.__exit__(*exc)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine in use; None until the first picture."""
+        return self._proved.engine if self._proved else None
 
     def prepare(self, height: int, width: int) -> ResizePlan:
-        """Open the engine for pictures of this shape, unless it is open, and return how they are resized."""
+        """Open and prove the engine for pictures of this shape, unless it is open, and return how they are resized.
+
+        Raises EngineError that says of every engine tried why it is not used.
+        """
         plan = ResizePlan.lower_bound(height, width, self.size)
         if self.engine is None or self.engine.spec.plan != plan:
             self.__exit__(None, None, None)
             spec = EngineSpec(plan, self._choice['device'], self._choice['precision'])
-            self.engine = describe_engine(self.checkpoint, self._choice['name'], spec).__enter__()
+            self._proved = open_proved(self.checkpoint, self._choice['name'], spec, self._say)
+            self._say(self._proved.why)
         return plan
 
     def focal_factor(self, plan: ResizePlan, camera: Camera | None) -> float:
@@ -138,4 +153,5 @@ class DepthEstimator:
             'precision': engine.precision if engine else self._choice['precision'],
             'network_input': f'{plan.net_width}x{plan.net_height}' if plan else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
+            'why': self._proved.why if self._proved else 'not open yet',
         }

@@ -22,6 +22,14 @@ settings.register_profile('house', deadline=None, derandomize=True, max_examples
 settings.load_profile('house')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Engines that one test builds and proves serve the next ones, here and in their processes, and nobody else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('DAV2_CACHE', str(tmp_path_factory.mktemp('engines')))
+        yield
+
+
 @pytest.fixture(scope='session')
 def graph() -> Iterator[Any]:
     """Yield an rclpy context on a domain that nobody else is likely to use, or skip."""
@@ -73,7 +81,8 @@ def start(graph: Any, random_model: Path, tmp_path_factory: pytest.TempPathFacto
     def start(*, camera: Any = BEST_EFFORT, active: bool = True, namespace: str = '', **options: Any) -> Any:
         namespace = namespace or next(_namespaces)
         log = tmp_path_factory.mktemp('log') / 'depth.txt'
-        process = NodeProcess(log, namespace, **{'model': random_model, **options})
+        plain = {'model': random_model, 'engine': 'torch', 'precision': 'fp32'}  # nothing to build, the same everywhere
+        process = NodeProcess(log, namespace, **(plain | options))
         opened.append(process)
         peer = Peer(graph, namespace, camera)
         opened.append(peer)

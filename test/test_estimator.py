@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from dav2_ros.models.registry import REGISTRY
 
 HEIGHT, WIDTH = 60, 90
 CAMERA = Camera(WIDTH, HEIGHT, 80.0, 80.0, 44.5, 29.5)
+PLAIN = {'engine': 'torch', 'device': 'cpu', 'precision': 'fp32'}  # the same on every machine
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -47,7 +49,7 @@ def picture(height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> np.ndarr
 
 def depth_m(checkpoint, camera: Camera | None, *, rgb: np.ndarray | None = None, max_range_m=None, **options):
     rgb = picture() if rgb is None else rgb
-    with DepthEstimator(checkpoint, engine='torch', device='cpu', **options) as estimator:
+    with DepthEstimator(checkpoint, **PLAIN, **options) as estimator:
         return estimator.estimate(Frame(rgb, camera), max_range_m=max_range_m)[0].z_m
 
 
@@ -101,7 +103,7 @@ class TestFocalLaw:
         np.testing.assert_allclose(assumed, known, rtol=1e-6)
 
     def test_the_factor_it_tells_is_the_factor_it_uses(self, canonical):
-        with DepthEstimator(canonical, engine='torch', device='cpu') as estimator:
+        with DepthEstimator(canonical, **PLAIN) as estimator:
             factor = estimator.focal_factor(estimator.prepare(HEIGHT, WIDTH), CAMERA)
         np.testing.assert_allclose(
             depth_m(canonical, CAMERA), factor * depth_m(canonical, CAMERA, focal_correction='off'), rtol=1e-6
@@ -138,7 +140,7 @@ class TestFrames:
     @pytest.mark.parametrize('camera', [CAMERA, None], ids=['calibrated', 'unknown'])
     def test_stamp_frame_and_camera_are_carried_through(self, canonical, camera):
         frame = Frame(picture(), camera, stamp_ns=1_234_567_890_123_456_789, frame_id='optical')
-        with DepthEstimator(canonical, engine='torch', device='cpu') as estimator:
+        with DepthEstimator(canonical, **PLAIN) as estimator:
             depth, timings = estimator.estimate(frame)
         assert (depth.stamp_ns, depth.frame_id, depth.camera) == (frame.stamp_ns, frame.frame_id, camera)
         assert depth.z_m.shape == (HEIGHT, WIDTH) and depth.z_m.dtype == np.float32
@@ -147,7 +149,7 @@ class TestFrames:
     def test_pictures_of_changing_shape_get_what_each_would_get_alone(self, canonical):
         shapes = [(60, 90), (90, 60), (56, 56), (120, 90), (60, 90)]
         frames = [Frame(picture(*shape), Camera.from_hfov(shape[1], shape[0], 1.0)) for shape in shapes]
-        with DepthEstimator(canonical, engine='torch', device='cpu') as estimator:
+        with DepthEstimator(canonical, **PLAIN) as estimator:
             found = [estimator.estimate(frame)[0].z_m for frame in frames]
         for frame, z_m in zip(frames, found, strict=True):
             assert z_m.shape == frame.rgb.shape[:2]
@@ -156,7 +158,7 @@ class TestFrames:
     def test_a_depth_map_survives_the_next_frame(self, canonical):
         """At the network's own size nothing is resized: a view of the engine's buffer would change."""
         side = METRIC['train_size']
-        with DepthEstimator(canonical, engine='torch', device='cpu') as estimator:
+        with DepthEstimator(canonical, **PLAIN) as estimator:
             first = estimator.estimate(Frame(picture(side, side)))[0].z_m
             kept = first.copy()
             estimator.estimate(Frame(picture(side, side, seed=1)))
@@ -189,14 +191,17 @@ class TestChoices:
 
     @pytest.mark.parametrize(('size', 'shape'), [(None, '84x56'), (28, '42x28'), (112, '168x112')])
     def test_the_size_is_the_short_side_of_the_network_s_input(self, canonical, size, shape):
-        with DepthEstimator(canonical, engine='torch', device='cpu', size=size) as estimator:
+        with DepthEstimator(canonical, **PLAIN, size=size) as estimator:
             estimator.prepare(60, 90)
             assert estimator.describe()['network_input'] == shape
 
     def test_it_describes_what_runs(self, canonical):
-        with DepthEstimator(canonical, engine='torch', device='cpu', precision='fp32') as estimator:
+        with DepthEstimator(canonical, **PLAIN) as estimator:
             estimator.prepare(60, 90)
             about = estimator.describe()
+        assert re.fullmatch(
+            r'torch fp32 on cpu: \d+\.\d ms a picture, as asked \(error p50 0 %, p99 0 %\)', about.pop('why')
+        )
         assert about == {
             'model': 'random',
             'engine': 'torch',

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def infer(folder: Path, *args: object) -> subprocess.CompletedProcess:
+    """Run it with the engine that is the same everywhere, unless `args` choose another."""
+    args = ('--engine', 'torch', '--precision', 'fp32', *args)  # of two equal options the last one counts
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'}
     command = [sys.executable, '-m', 'dav2_ros.cli', 'infer', *map(str, args)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
@@ -55,7 +57,7 @@ BAD = ('empty.jpg', 'text.jpg', 'half.png', 'folder.jpg', 'nothing.jpg', 'thin.p
 @pytest.fixture(scope='module')
 def mixed(folder, random_model) -> subprocess.CompletedProcess:
     order = [name for pair in zip(BAD, GOOD, strict=True) for name in pair]
-    return infer(folder, *order, '--model', random_model, '--out', 'mixed', '--hfov', 70, '--engine', 'torch')
+    return infer(folder, *order, '--model', random_model, '--out', 'mixed', '--hfov', 70)
 
 
 def test_good_photos_become_files_whatever_stands_beside_them(folder, mixed):
@@ -97,7 +99,7 @@ def test_it_is_what_the_estimator_says(folder, mixed, random_model):
     torch.set_num_threads(1)
     rgb = cv2.imread(str(folder / 'plain.png'))[..., ::-1]
     frame = Frame(np.ascontiguousarray(rgb), Camera.from_hfov(90, 60, np.radians(70)))
-    with DepthEstimator(checkpoints.load(random_model), engine='torch') as estimator:
+    with DepthEstimator(checkpoints.load(random_model), engine='torch', precision='fp32') as estimator:
         depth, _ = estimator.estimate(frame)
     assert np.allclose(np.load(folder / 'mixed' / 'plain_depth.npy'), depth.z_m, rtol=1e-4)
 

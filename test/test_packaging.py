@@ -181,7 +181,9 @@ def test_without_the_message_pip_still_builds_a_whole_wheel(tmp_path):
     assert wheel.name.endswith('-py3-none-any.whl')
     inside = set(zipfile.ZipFile(wheel).namelist())
     bundled = [path for path in (ROOT / 'dav2_ros').glob('*/bundled/**/*') if path.is_file()]
-    for path in [*(ROOT / 'dav2_ros').rglob('*.py'), *bundled]:
+    pictures = list((ROOT / 'dav2_ros/engines/gate_pictures').iterdir())
+    assert pictures
+    for path in [*(ROOT / 'dav2_ros').rglob('*.py'), *bundled, *pictures]:
         name = path.relative_to(ROOT).as_posix()
         assert (name in inside) != name.startswith('dav2_ros/msg/'), name
     assert 'dav2_training/__init__.py' in inside

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines.engine import PRECISIONS, EngineError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media.colour import colourise
 from dav2_ros.media.images import MediaError, read_photo, write_depth_npy, write_depth_png, write_png
@@ -24,6 +24,7 @@ def infer(
     photos: Annotated[list[Path], typer.Argument(help='Pictures that OpenCV reads: jpeg, png, webp, tiff ...')],
     model: Annotated[str, typer.Option(help='Name of a metric model (dav2 models list), or a file.')] = BUNDLED,
     engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
+    precision: Annotated[str, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = 'auto',
     out: Annotated[Path, typer.Option(help='Folder for the results.')] = Path('out/infer'),
     hfov: Annotated[
         float,
@@ -43,7 +44,7 @@ def infer(
         raise typer.BadParameter(f'near {near:g} m and far {far:g} m are no range: choose 0 < near < far.')
     failed, written = 0, {}
     try:
-        with DepthEstimator(checkpoints.load(model), engine=engine) as estimator:
+        with DepthEstimator(checkpoints.load(model), engine=engine, precision=precision) as estimator:
             out.mkdir(parents=True, exist_ok=True)
             for path in photos:
                 try:

@@ -20,6 +20,7 @@ METADATA_KEY = 'dav2_ros'  # the only key in our files' metadata: one key keeps 
 METADATA_VERSION = 1
 KINDS = ('relative', 'metric')
 GENERATIONS = ('v1', 'v2')
+SATURATED = 0.95  # share of a metric model's range from which its sigmoid only says "far"
 
 
 class ModelError(ValueError):
