@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from dav2_training.losses import beyond, poly, silog
+from dav2_training.losses import beyond, log_l1, poly, silog
 
 FLOOR = 1e-6  # the root's own: sqrt(1e-12), which keeps its gradient finite at zero
 
@@ -80,6 +80,36 @@ class TestSilog:
         predicted_m = true_m.clone().requires_grad_()
         silog(predicted_m, true_m, torch.ones(1, 3, 4, dtype=torch.bool)).backward()
         assert torch.isfinite(predicted_m.grad).all()
+
+
+class TestLogL1:
+    def test_is_the_formula_written_out(self):
+        predicted_m, true_m, valid = depths(2, 3, 4), depths(2, 3, 4, seed=1), half_valid((2, 3, 4))
+        d = [abs(math.log(t / p)) for p, t in zip(predicted_m[valid].tolist(), true_m[valid].tolist(), strict=True)]
+        assert log_l1(predicted_m, true_m, valid).item() == pytest.approx(sum(d) / len(d), rel=1e-5)
+
+    def test_of_two_depths_that_a_pixel_may_have_one_is_best_and_between_them_nothing_is_better(self):
+        """SiLog's best answer to a table (2 m) or the floor behind it (4 m) lies between the two."""
+        true_m, valid = torch.tensor([[[2.0, 2.0, 4.0]]]), torch.ones(1, 1, 3, dtype=torch.bool)
+        guesses = torch.linspace(1.5, 5.0, 351)
+        best = min(guesses.tolist(), key=lambda g: log_l1(torch.full((1, 1, 3), g), true_m, valid).item())
+        between = min(guesses.tolist(), key=lambda g: silog(torch.full((1, 1, 3), g), true_m, valid, focus=0.0).item())
+        assert best == pytest.approx(2.0, abs=0.01) and 2.3 < between < 2.8
+
+    @pytest.mark.parametrize('rubbish', [0.0, math.inf, math.nan, -1.0])
+    def test_a_masked_pixel_has_no_influence_at_all(self, rubbish):
+        true_m, valid = depths(2, 4, 5), half_valid((2, 4, 5))
+        predicted_m = depths(2, 4, 5, seed=1).requires_grad_()
+        loss = log_l1(predicted_m, torch.where(valid, true_m, rubbish), valid)
+        loss.backward()
+        assert loss.item() == log_l1(predicted_m, true_m, valid).item()
+        assert torch.all(predicted_m.grad[~valid] == 0) and torch.all(predicted_m.grad[valid] != 0)
+
+    def test_without_valid_pixels_it_is_zero_and_pulls_nowhere(self):
+        predicted_m = depths(1, 2, 3).requires_grad_()
+        loss = log_l1(predicted_m, torch.full((1, 2, 3), math.nan), torch.zeros(1, 2, 3, dtype=torch.bool))
+        loss.backward()
+        assert loss.item() == 0 and torch.all(predicted_m.grad == 0)
 
 
 class TestBeyond:

@@ -17,7 +17,7 @@ from dav2_ros.models import checkpoints
 from dav2_training import config as configs
 from dav2_training import evaluate
 from dav2_training.config import FitConfig, MetricConfig
-from dav2_training.data.pool import FramePool
+from dav2_training.data.pool import FramePool, square, wide
 from dav2_training.data.procedural import ProceduralScenes
 from dav2_training.fit import parameter_groups
 from dav2_training.metric import MetricLoss, normalise, train
@@ -84,6 +84,30 @@ def test_a_step_draws_the_same_frames_whether_or_not_the_run_began_there() -> No
         next(from_start)
     straight, resumed = next(from_start), next(pool(7))
     assert torch.equal(straight.rgb, resumed.rgb) and torch.equal(straight.z_m, resumed.z_m)
+
+
+@pytest.mark.parametrize(('cut', 'aspect', 'zoom'), [(wide, 16 / 9, 4 / 3), (square, 1.0, 1.0)])
+def test_a_sensor_of_another_shape_sees_the_same_points_where_its_own_intrinsics_say(cut, aspect, zoom) -> None:
+    """x = (u - cx) z / f of the cut frame are those of the whole one, in the middle and towards the corners."""
+    batch = ProceduralScenes(5, 84, 112).batch([0, 1])
+    part = cut(batch)
+    assert part.rgb.shape[:3] == part.z_m.shape
+    assert part.z_m.shape[2] / part.z_m.shape[1] == pytest.approx(aspect, abs=0.1)
+    np.testing.assert_allclose(part.f_px / batch.f_px, zoom, rtol=0.03)  # to whole patches
+    (h, w), (rows, columns) = part.z_m.shape[1:], batch.z_m.shape[1:]
+    f, part_f = float(batch.f_px[0]), float(part.f_px[0])
+    for v, u in ((h // 2, w // 2), (h // 4, w // 4), (3 * h // 4, 3 * w // 4)):
+        row = round((v + 0.5 - 0.5 * h) / part_f * f + 0.5 * rows - 0.5)
+        column = round((u + 0.5 - 0.5 * w) / part_f * f + 0.5 * columns - 0.5)
+        near = batch.z_m[0, row - 1 : row + 2, column - 1 : column + 2]
+        assert (near == part.z_m[0, v, u]).any()
+
+
+def test_the_shares_are_those_of_the_steps() -> None:
+    pool = FramePool(ProceduralScenes(5, 28, 42), 2, 2, 70, 0, 1, wide_share=0.5, square_share=0.3)
+    shapes = [tuple(batch.z_m.shape[1:]) for batch, _ in zip(pool(0), range(60))]
+    share = {shape: shapes.count(shape) / 60 for shape in set(shapes)}
+    assert share == pytest.approx({(28, 56): 0.5, (28, 28): 0.3, (28, 42): 0.2}, abs=0.2)
 
 
 def test_the_target_is_depth_as_the_canonical_camera_would_measure_it() -> None:

@@ -51,6 +51,8 @@ class MetricConfig:
     scenes_seed: int = 1
     fresh_per_step: int = 6  # new frames rendered for each step; the others of a batch are seen again
     pool: int = 1024  # newest frames that a batch is drawn from
+    wide_share: float = 0.0  # of steps whose frames are cut to 16:9, so that a camera's video mode keeps its metres
+    square_share: float = 0.0  # of steps whose frames are cut to 1:1
     workers: int = 1  # processes that render
     validation_seed: int = 1_000_003
     validation_frames: int = 64

@@ -110,7 +110,8 @@ def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = l
         initialise(network)
     scenes = ProceduralScenes(config.scenes_seed, config.height, config.width)
     f = config.fit
-    pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed)
+    shares = config.wide_share, config.square_share
+    pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed, *shares)
     loss = MetricLoss(config.f_canonical_px, config.max_depth_m, config.sky_weight, config.l1_weight)
     began = time.monotonic()
     fit(network, f, pool, loss, validator(config), out, after_step)
