@@ -115,6 +115,15 @@ class Camera:
             cy_px=self.cy_px / stride,
         )
 
+    def turned(self, quarters: int) -> Camera:
+        """Return the pinhole of `np.rot90(picture, quarters)`: counter-clockwise, lens distortion left out."""
+        camera = self.rectified()
+        for _ in range(quarters % 4):  # pixel (u, v) goes to (v, width - 1 - u)
+            camera = Camera(
+                camera.height, camera.width, camera.fy_px, camera.fx_px, camera.cy_px, camera.width - 1 - camera.cx_px
+            )
+        return camera
+
     def rectified(self) -> Camera:
         """Return the same pinhole without its lens distortion."""
         return replace(self, distortion_model='', distortion=())

@@ -23,6 +23,7 @@ class Frame:
     camera: Camera | None = None
     stamp_ns: int = 0
     frame_id: str = ''
+    seen: np.ndarray | None = None  # (H, W) bool: what the lens saw of a rectified picture; None is all of it
 
 
 @dataclass(frozen=True, eq=False)

@@ -235,3 +235,15 @@ def test_an_unknown_lens_without_distortion_is_a_pinhole():
 def test_an_empty_picture_is_refused(bad):
     with pytest.raises(ValueError, match='no pixels'):
         bad(Camera.from_hfov(64, 48, 1.0))
+
+
+@pytest.mark.parametrize('quarters', [-1, 0, 1, 2, 3, 4])
+def test_a_turned_camera_is_the_camera_of_the_turned_picture(quarters):
+    camera = Camera(8, 6, 10.0, 12.0, 3.2, 2.9)
+    turned = camera.turned(quarters)
+    rays = np.rot90(camera.rays(), quarters)
+    angle = 0.5 * math.pi * quarters  # counter-clockwise on the picture, whose y points down
+    c, s = round(math.cos(angle)), round(math.sin(angle))
+    wanted = np.stack([c * rays[..., 0] + s * rays[..., 1], -s * rays[..., 0] + c * rays[..., 1]], axis=-1)
+    assert (turned.height, turned.width) == rays.shape[:2]
+    np.testing.assert_allclose(turned.rays(), wanted, atol=1e-6)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import subscribe
+from dav2_ros.nodes.rectification import Rectification
 
 FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a camera that publishes it
 
@@ -29,6 +31,7 @@ class Inputs:
     def __init__(self, node: Node, given: DepthNodeParameters, health: Health) -> None:
         self._node, self._health = node, health
         self._given = given
+        self._rectification = Rectification(math.radians(given.max_hfov_deg), node.get_logger().info)
         self._subscriptions: list[Subscription] = []
         self._info_topic = node.resolve_topic_name('camera_info')
         if given.input_transport == 'compressed':  # named as image_transport does: after remapping the base
@@ -61,13 +64,19 @@ class Inputs:
         self._health.warn('lost', '')
 
     def frame(self, image: Image | CompressedImage) -> tuple[Frame, CameraInfo | None]:
-        """Decode an image and find the camera that took it; raises ValueError, one sentence."""
+        """Decode an image, find the camera that took it, rectify; raises ValueError, one sentence.
+
+        The info describes the frame: the camera's own, or that of the pinhole which the frame was rectified to.
+        """
         rgb = image_to_rgb(image)
         height, width = rgb.shape[:2]
         info = self._infos.match(image.header, width, height)
         camera = camera_from_info(info, self._given.rectified_input) if info else None
         self._judge_camera(image.header, info, camera)
-        return Frame(rgb, camera, _stamp_ns(image), image.header.frame_id), info
+        frame = Frame(rgb, camera, _stamp_ns(image), image.header.frame_id)
+        if camera and self._given.rectify and not self._given.rectified_input:
+            return self._rectification.apply(frame, info)
+        return frame, info
 
     def _judge_camera(self, header: Header, info: CameraInfo | None, camera: Camera | None) -> None:
         topic = self._info_topic

@@ -70,6 +70,14 @@ class DepthNodeParameters:
         'raw', 'Subscribe to `image`, or to `image`/compressed.', choices=('raw', 'compressed')
     )
     rectified_input: bool = parameter(False, 'The image is rectified: P describes it, not K and D.')
+    rectify: bool = parameter(
+        False, 'Undo lens distortion first: depth, camera_info and points are then those of a pinhole (P, D zero).'
+    )
+    max_hfov_deg: float = parameter(
+        100.0,
+        'With rectify: a wider camera is cut to a centred pinhole that sees this much across.',
+        bounds=(20.0, 150.0),
+    )
     focal_correction: str = parameter(
         'auto',
         "Scale depth by this camera's focal length over that of training; auto: for models trained for it.",
