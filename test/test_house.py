@@ -125,7 +125,8 @@ for name in {light_modules()!r}:
 
 def light_modules() -> list[str]:
     """List what loads without heavy libraries: all of the runtime but what is written in PyTorch or speaks ROS."""
-    heavy = ('dav2_ros/network/vit', 'dav2_ros/network/dpt', 'dav2_ros/engines/picture', 'dav2_ros/nodes/')
+    heavy = ('dav2_ros/network/vit', 'dav2_ros/network/dpt', 'dav2_ros/engines/fold', 'dav2_ros/engines/picture',
+             'dav2_ros/nodes/')  # fmt: skip
     names = [name for name in RUNTIME if not name.startswith(heavy) and not name.endswith('__main__.py')]
     names += ['dav2_ros/nodes/__init__.py', 'dav2_ros/nodes/parameters.py']
     return [name.removesuffix('.py').removesuffix('/__init__').replace('/', '.') for name in names]

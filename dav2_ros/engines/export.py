@@ -13,7 +13,7 @@ from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
 from dav2_ros.resize import ResizePlan
 
-GRAPH = 2  # raise when an exported graph changes: older files are then made anew
+GRAPH = 3  # raise when an exported graph changes: older files are then made anew
 OPSET = 18
 
 
@@ -44,7 +44,9 @@ def whole_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str = 'fp32'
 def export_network(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None:
     """Write `image` (1, 3, h, w) float32 normalised RGB -> `depth` (1, h, w) float32, weights inside."""
     torch = _torch()
-    network = build(checkpoint).explicit_attention()
+    from dav2_ros.engines.fold import fold
+
+    network = fold(build(checkpoint).explicit_attention())
     network.pretrained.bake_position_embedding(plan.net_height // PATCH, plan.net_width // PATCH)
     _export(network, torch.zeros(1, 3, plan.net_height, plan.net_width), 'image', path)
 
@@ -52,12 +54,14 @@ def export_network(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None
 def export_whole(checkpoint: Checkpoint, spec: EngineSpec, path: Path, precision: str = 'fp32') -> None:
     """Write `picture` (B, H, W, 3) uint8 RGB -> `depth` (B, *out_shape) float32; fp16 is the network's part only."""
     torch = _torch()
+    from dav2_ros.engines.fold import fold
     from dav2_ros.engines.picture import PictureToDepth
 
     if precision not in ('fp32', 'fp16'):
         raise EngineError(f'There is no export in {precision}: choose fp32 or fp16.')
     dtype = torch.float16 if precision == 'fp16' else torch.float32
-    graph = PictureToDepth(build(checkpoint).explicit_attention(), spec.plan, spec.out_shape, dtype).eval()
+    network = fold(build(checkpoint).explicit_attention())
+    graph = PictureToDepth(network, spec.plan, spec.out_shape, dtype).eval()
     pictures = torch.zeros(spec.batch, spec.plan.height, spec.plan.width, 3, dtype=torch.uint8)
     _export(graph, pictures, 'picture', path)
 
