@@ -28,8 +28,11 @@ from dav2_ros.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(96, 120, 56)  # 56x70 for the network
 # Of the largest depth. fp32 differs by the order of sums; bf16 has 8 bits of mantissa through 8 blocks.
-TOLERANCES = {'fp32': 1e-5, 'bf16': 0.05}
+TOLERANCES = {'fp32': 1e-5, 'bf16': 0.05, 'fp16': 0.01}
 ON_CPU = [('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32'), ('openvino', 'fp32'), ('openvino', 'bf16')]
+ON_GPU = [('torch', 'fp32'), ('torch', 'fp16'), ('onnxruntime', 'fp32'), ('tensorrt', 'fp32'), ('tensorrt', 'fp16')]
+HERE = [('cpu', *row) for row in ON_CPU] + [('cuda', *row) for row in ON_GPU]
+DEVICES = {'tensorrt': 'cuda'}  # of engines that know no CPU
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -68,13 +71,13 @@ def reference_m(checkpoint, pictures) -> dict[str, np.ndarray]:
     return {'network': depths, 'camera': np.stack([PLAN.undo(depth) for depth in depths])}
 
 
-@pytest.fixture(scope='module', params=ON_CPU, ids='-'.join)
+@pytest.fixture(scope='module', params=HERE, ids='-'.join)
 def engine(request, checkpoint):
-    name, precision = request.param
-    if not find_spec(name):
-        pytest.skip(f'{name} is not installed')
-    spec = EngineSpec(PLAN, device='cpu', precision=precision, batch=3)
-    best = describe_engine(checkpoint, name, EngineSpec(PLAN, device='cpu')).precision
+    device, name, precision = request.param
+    if not find_spec(name) or (device == 'cuda' and not torch.cuda.is_available()):
+        pytest.skip(f'{name} is not installed, or there is no {device}')
+    spec = EngineSpec(PLAN, device=device, precision=precision, batch=3)
+    best = describe_engine(checkpoint, name, EngineSpec(PLAN, device=device)).precision
     if (name, precision) == ('openvino', 'bf16') and best != 'bf16':
         pytest.skip('this CPU does not multiply bf16')
     with describe_engine(checkpoint, name, spec) as engine:
@@ -82,13 +85,13 @@ def engine(request, checkpoint):
 
 
 def test_every_engine_is_tried():
-    assert {name for name, _ in ON_CPU} == set(ENGINES)
+    assert {name for _, name, _ in HERE} == set(ENGINES)
 
 
 def test_an_engine_says_what_it_is(engine):
     assert isinstance(engine, Engine)
     assert engine.name in ENGINES
-    assert (engine.device, engine.spec.plan) == ('cpu', PLAN)
+    assert engine.device in ('cpu', 'cuda') and engine.spec.plan == PLAN
     assert engine.precision in TOLERANCES
 
 
@@ -103,7 +106,7 @@ def test_agrees_with_the_network_in_fp32(engine, pictures, reference_m):
 def test_depth_can_stay_on_the_network_s_grid(checkpoint, pictures, reference_m, name):
     if not find_spec(name):
         pytest.skip(f'{name} is not installed')
-    spec = EngineSpec(PLAN, device='cpu', precision='fp32', output='network')
+    spec = EngineSpec(PLAN, device=DEVICES.get(name, 'cpu'), precision='fp32', output='network')
     with describe_engine(checkpoint, name, spec) as engine:
         depth_m = engine.infer(pictures[:1])
     assert depth_m.shape == (1, PLAN.net_height, PLAN.net_width)
@@ -147,7 +150,7 @@ def test_does_not_write_into_its_input(engine, pictures):
 def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, pictures, name):
     if not find_spec(name):
         pytest.skip(f'{name} is not installed')
-    engine = describe_engine(checkpoint, name, EngineSpec(PLAN, device='cpu', precision='fp32'))
+    engine = describe_engine(checkpoint, name, EngineSpec(PLAN, device=DEVICES.get(name, 'cpu'), precision='fp32'))
     results = []
     for _ in range(2):
         with engine:

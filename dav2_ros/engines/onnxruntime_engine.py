@@ -20,19 +20,9 @@ class OnnxRuntimeEngine(HostEngine):
     name = 'onnxruntime'
 
     def __init__(self, checkpoint: Checkpoint, spec: EngineSpec) -> None:
-        try:
-            import onnxruntime  # noqa: F401
-        except ImportError as error:
-            raise EngineError(
-                "The onnxruntime engine needs ONNX Runtime: `pip install 'dav2_ros[onnx]'`, or choose engine torch."
-            ) from error
-        if spec.device not in ('auto', 'cpu'):
-            raise EngineError(
-                f'The onnxruntime engine runs on the CPU, not on {spec.device!r}: choose engine torch for CUDA.'
-            )
         if spec.precision not in ('auto', 'fp32'):
             raise EngineError(
-                f'The onnxruntime engine runs in fp32, not in {spec.precision}: choose fp32, or engine torch.'
+                f'The onnxruntime engine runs on a CPU in fp32, not in {spec.precision}: choose fp32, or engine torch.'
             )
         self.checkpoint, self.spec = checkpoint, spec
         self.device, self.precision = 'cpu', 'fp32'
@@ -55,3 +45,23 @@ class OnnxRuntimeEngine(HostEngine):
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         return self._session.run(None, {'image': image})[0]
+
+
+def onnxruntime_device(asked: str) -> str:
+    """Return the device for `asked`; auto is the first GPU of an ONNX Runtime that knows CUDA, else the CPU.
+
+    Raises EngineError.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(
+            "The onnxruntime engine needs ONNX Runtime: `pip install 'dav2_ros[onnx]'`, or choose engine torch."
+        ) from error
+    if asked == 'auto':
+        return 'cuda' if 'CUDAExecutionProvider' in onnxruntime.get_available_providers() else 'cpu'
+    if asked != 'cpu' and asked.partition(':')[0] != 'cuda':
+        raise EngineError(
+            f'The onnxruntime engine runs on cpu or cuda, not on {asked!r}: choose one of them, or engine torch.'
+        )
+    return asked

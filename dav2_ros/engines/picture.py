@@ -37,7 +37,8 @@ class PictureToDepth(nn.Module):
         self.register_buffer('offset', torch.from_numpy(-MEAN / STD).reshape(3, 1, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x = pictures.permute(0, 3, 1, 2).float()  # (B, H, W, 3) -> (B, 3, H, W)
+        # to float before anything else: TensorRT has no other operator for bytes
+        x = pictures.float().permute(0, 3, 1, 2)  # (B, H, W, 3) -> (B, 3, H, W)
         if tuple(x.shape[-2:]) != self.net_shape:
             x = F.interpolate(x, self.net_shape, mode='bicubic')
         depth = self.network((x * self.scale + self.offset).to(self.dtype)).float()
