@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth in, depth in right metres out, with what is known about the scale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from dav2_ros.frames import DepthMap
+from dav2_ros.scale.cut import SceneCut
+from dav2_ros.scale.evidence import Evidence
+from dav2_ros.scale.filter import FilterSettings, Scale, ScaleFilter
+from dav2_ros.scale.fit import ScaleFit, fit_scale, no_fit
+
+
+def measure(depth: DepthMap, evidence: Evidence) -> ScaleFit:
+    """Fit the scale of one depth map; why there is none is in the fit."""
+    try:
+        return fit_scale(evidence.pairs(depth))
+    except ValueError as error:
+        return no_fit(str(error))
+
+
+class ScaleTracker:
+    """Follows the scale of one camera's depth maps, in the order of their stamps. One thread.
+
+    tracker = ScaleTracker(FilterSettings(), 'lidar')
+    depth, scale = tracker.correct(depth, Points(xyz_m, stamp_ns))
+    """
+
+    def __init__(self, settings: FilterSettings, source: str = '') -> None:
+        self._filter = ScaleFilter(settings, source)
+        self._cut = SceneCut()
+
+    def correct(self, depth: DepthMap, evidence: Evidence | None, missing: str = '') -> tuple[DepthMap, Scale]:
+        """Take in the evidence of a depth map's moment, and return the depth map in metres that it supports.
+
+        `missing` says why there is no evidence. The depth map's buffer is changed in place.
+        """
+        if self._cut.seen(depth):
+            self._filter.reset()
+        fit = measure(depth, evidence) if evidence else None
+        scale = self._filter.update(depth.stamp_ns, fit, missing or 'no evidence')
+        return multiplied(depth, scale.applied), scale
+
+
+def multiplied(depth: DepthMap, factor: float, shift_per_m: float = 0.0) -> DepthMap:
+    """Multiply depth by a factor, in place; a shift is added to its inverse first (1/m), as in 1/z = 1/(f z) + shift.
+
+    Where that leaves no positive depth, it is +inf.
+    """
+    z_m = depth.z_m
+    if factor != 1.0:
+        np.multiply(z_m, np.float32(factor), out=z_m)
+    if shift_per_m:
+        with np.errstate(divide='ignore', invalid='ignore'):
+            np.divide(z_m, 1.0 + np.float32(shift_per_m) * z_m, out=z_m, where=np.isfinite(z_m))
+        z_m[z_m < 0] = np.inf
+    return replace(depth, z_m=z_m)
