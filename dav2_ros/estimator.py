@@ -133,11 +133,7 @@ class DepthEstimator:
         ready = time.perf_counter()
         z_net_m = self.engine.infer(frame.rgb[None])[0]  # the engine's buffer
         inferred = time.perf_counter()
-        far = z_net_m >= SATURATED * self.info.max_depth_m
-        z_m = z_net_m * np.float32(self.focal_factor(plan, frame.camera))
-        if max_range_m is not None:
-            far |= z_m > max_range_m
-        z_m[far] = np.inf
+        z_m = to_metres(z_net_m, self.focal_factor(plan, frame.camera), self.info.max_depth_m, max_range_m)
         done = time.perf_counter()
         timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
         return DepthMap(z_m, frame.camera, frame.stamp_ns, frame.frame_id), timings
@@ -155,3 +151,13 @@ class DepthEstimator:
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': self._proved.why if self._proved else 'not open yet',
         }
+
+
+def to_metres(z_net_m: np.ndarray, factor: float, max_depth_m: float, max_range_m: float | None = None) -> np.ndarray:
+    """Return a new array of metres: corrected for the camera, +inf where the network or the range only says "far"."""
+    far = z_net_m >= SATURATED * max_depth_m
+    z_m = z_net_m * np.float32(factor)
+    if max_range_m is not None:
+        far |= z_m > max_range_m
+    z_m[far] = np.inf
+    return z_m
