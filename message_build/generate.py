@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a .msg file into C, C++ and Python with the generators of the rosidl wheels.
+"""Turn .msg files into C, C++ and Python with the generators of the rosidl wheels.
 
-What `rosidl_generate_interfaces` does in CMake, in its order, for one message, one middleware (Fast DDS) and no CMake.
+What `rosidl_generate_interfaces` does in CMake, in its order, for our messages, one middleware (Fast DDS) and no CMake.
 With a single type support the dispatcher is a plain alias: everything fits one extension module and nothing is looked
 up at run time.
 """
@@ -37,16 +37,16 @@ class Generated:
     data_files: list[tuple[str, list[str]]]
 
 
-def generate(msg: Path, out: Path) -> Generated:
-    """Generate everything for the file `msg` (absolute) below the folder `out`."""
+def generate(msgs: list[Path], out: Path) -> Generated:
+    """Generate everything for the files `msgs` (absolute, of one folder) below the folder `out`."""
     prefix = _prefix()
     root = out / PACKAGE
     for folder in (root / 'msg' / 'detail', out / 'index'):
         folder.mkdir(parents=True, exist_ok=True)
     # Paths in IDL tuples are <folder>:<path inside it>, the path being <msg>/<Name>.idl
-    idl = convert_msg_to_idl(msg.parent.parent, PACKAGE, Path('msg') / msg.name, root / 'msg')
-    _run_generators(prefix, root, idl, msg)
-    (out / 'index' / PACKAGE).write_text(f'msg/{idl.name}\nmsg/{msg.name}\n')
+    idls = [convert_msg_to_idl(msg.parent.parent, PACKAGE, Path('msg') / msg.name, root / 'msg') for msg in msgs]
+    _run_generators(prefix, root, idls, msgs)
+    (out / 'index' / PACKAGE).write_text(''.join(f'msg/{path.name}\n' for path in (*idls, *msgs)))
     python = root / 'python' / 'msg'
     python.mkdir(parents=True, exist_ok=True)
     for module in (root / 'msg').glob('*.py'):
@@ -59,7 +59,10 @@ def generate(msg: Path, out: Path) -> Generated:
         libraries=_libraries(),
         python=python,
         data_files=[
-            (f'share/{PACKAGE}/msg', [str(msg), str(idl), str(idl.with_suffix('.json'))]),
+            (
+                f'share/{PACKAGE}/msg',
+                [str(path) for idl, msg in zip(idls, msgs) for path in (msg, idl, idl.with_suffix('.json'))],
+            ),
             ('share/ament_index/resource_index/rosidl_interfaces', [str(out / 'index' / PACKAGE)]),
         ],
     )
@@ -78,11 +81,11 @@ def _libraries() -> list[str]:
     return [*(f'{name}__{part}' for name in DEPENDENCIES for part in parts), *runtime.split(), 'fastcdr', 'rcutils']
 
 
-def _run_generators(prefix: Path, root: Path, idl: Path, msg: Path):
+def _run_generators(prefix: Path, root: Path, idls: list[Path], msgs: list[Path]):
     arguments = root / 'arguments.json'
 
     def arguments_for(generator: str) -> str:
-        arguments.write_text(json.dumps(_arguments(prefix, root, idl, msg, generator)))
+        arguments.write_text(json.dumps(_arguments(prefix, root, idls, msgs, generator)))
         return str(arguments)
 
     rosidl_generator_type_description.generate_type_hash(arguments_for('rosidl_generator_type_description'))
@@ -97,18 +100,18 @@ def _run_generators(prefix: Path, root: Path, idl: Path, msg: Path):
     rosidl_generator_py.generate_py(arguments_for('rosidl_generator_py'), ['rosidl_typesupport_c'])
 
 
-def _arguments(prefix: Path, root: Path, idl: Path, msg: Path, generator: str) -> dict:
+def _arguments(prefix: Path, root: Path, idls: list[Path], msgs: list[Path], generator: str) -> dict:
     share = prefix / 'share'
     dependencies = [(name, path) for name in DEPENDENCIES for path in (share / name / 'msg').glob('*.idl')]
-    description = {'type_description_tuples': [f'msg/{idl.name}:{idl.with_suffix(".json")}']}
+    description = {'type_description_tuples': [f'msg/{idl.name}:{idl.with_suffix(".json")}' for idl in idls]}
     return {
         'package_name': PACKAGE,
-        'idl_tuples': [f'{root}:msg/{idl.name}'],
-        'ros_interface_files': [str(msg)],
+        'idl_tuples': [f'{root}:msg/{idl.name}' for idl in idls],
+        'ros_interface_files': [str(msg) for msg in msgs],
         'ros_interface_dependencies': [f'{name}:{path}' for name, path in dependencies],
         'include_paths': [f'{name}:{share / name}' for name in DEPENDENCIES],
         'output_dir': str(root),
         'template_dir': str(share / generator / 'resource'),
-        'target_dependencies': [str(idl)],
+        'target_dependencies': [str(idl) for idl in idls],
         **(description if generator == 'rosidl_generator_c' else {}),
     }

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Decide whether pip builds our message, and compile it into the package if so."""
+"""Decide whether pip builds our messages, and compile them into the package if so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = 'dav2_ros'
-SOURCE = 'msg/InferenceStats.msg'
+SOURCES = ['msg/InferenceStats.msg', 'msg/ScaleEstimate.msg']
 
 # The generators and the libraries of ROS 2 Kilted as of ros-kilted-rclpy 9.1.2: what the `ros` extra runs with.
 WHEELS = [
@@ -31,7 +31,7 @@ WHEELS = [
 
 
 def why_not() -> str:
-    """Return one sentence that says why pip does not build the message here, or '' if it does."""
+    """Return one sentence that says why pip does not build the messages here, or '' if it does."""
     if os.environ.get('DAV2_ROS_NO_MSG', '0') not in ('', '0'):
         return 'DAV2_ROS_NO_MSG is set'
     if os.environ.get('ROS_DISTRO'):
@@ -43,19 +43,19 @@ def why_not() -> str:
 
 
 def extensions() -> list[Extension]:
-    """List the message's extension module; empty, with a sentence on stderr, where it is not built."""
+    """List the messages' extension module; empty, with a sentence on stderr, where it is not built."""
     if reason := why_not():
         _say(reason)
         return []
     # rosidl looks for exactly this module name when a message class is first used
-    return [Extension(f'{PACKAGE}.{PACKAGE}_s__rosidl_typesupport_c', [SOURCE], language='c++')]
+    return [Extension(f'{PACKAGE}.{PACKAGE}_s__rosidl_typesupport_c', SOURCES, language='c++')]
 
 
 class BuildMessage(build_ext):
     """Generate the sources, compile them, and put the Python classes beside the extension."""
 
     def run(self):
-        """Build the message, or leave a package without it when the generators are not installed."""
+        """Build the messages, or leave a package without it when the generators are not installed."""
         self._forget()
         try:
             import generate  # needs the wheels above
@@ -64,8 +64,10 @@ class BuildMessage(build_ext):
             self.extensions = []
             return
         if not any(shutil.which(name) for name in (os.environ.get('CXX', '').split(' ')[0], 'c++', 'g++')):
-            raise SystemExit('dav2_ros needs a C++ compiler for its message: install g++, or set DAV2_ROS_NO_MSG=1.')
-        self.built = generate.generate(Path(SOURCE).resolve(), Path(self.build_temp).resolve() / 'rosidl')
+            raise SystemExit('dav2_ros needs a C++ compiler for its messages: install g++, or set DAV2_ROS_NO_MSG=1.')
+        self.built = generate.generate(
+            [Path(name).resolve() for name in SOURCES], Path(self.build_temp).resolve() / 'rosidl'
+        )
         super().run()
         self._lay_python()
         # setuptools takes no absolute paths

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MESSAGE = 'dav2_ros/msg/InferenceStats'
+MESSAGES = sorted(path.stem for path in (ROOT / 'msg').glob('*.msg'))
 ROSDEP_OF = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
 ENGINES_OF_PIP = {'torch', 'onnxruntime', 'tensorrt', 'openvino'}
 
@@ -251,11 +252,19 @@ def test_two_processes_exchange_the_message_with_the_hash_that_rosbags_computes(
 
 
 @has_message
-def test_the_message_in_use_is_the_one_in_the_tree():
+@pytest.mark.parametrize('name', MESSAGES)
+def test_the_message_in_use_is_the_one_in_the_tree(name):
     """A stale build has other fields than the definition."""
-    from dav2_ros.msg import InferenceStats
-
-    text = re.sub('#.*', '', (ROOT / 'msg/InferenceStats.msg').read_text())
+    message = getattr(import_module('dav2_ros.msg'), name)
+    text = re.sub('#.*', '', (ROOT / f'msg/{name}.msg').read_text())
     fields = dict(line.split()[::-1] for line in text.splitlines() if line.strip())
-    spelled = {'float32': 'float', 'std_msgs/Header': 'std_msgs/Header', 'uint64': 'uint64', 'string': 'string'}
-    assert InferenceStats.get_fields_and_field_types() == {name: spelled[kind] for name, kind in fields.items()}
+    spelled = {'float32': 'float', 'bool': 'boolean'}
+    assert message.get_fields_and_field_types() == {name: spelled.get(kind, kind) for name, kind in fields.items()}
+
+
+def test_pip_and_cmake_build_every_message():
+    pip = (ROOT / 'message_build/message.py').read_text()
+    cmake = re.search(r'rosidl_generate_interfaces\(([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text()).group(1)
+    assert MESSAGES
+    for text in (pip, cmake):
+        assert sorted(re.findall(r'msg/(\w+)\.msg', text)) == MESSAGES
