@@ -155,6 +155,7 @@ def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, pictures, nam
     for _ in range(2):
         with engine:
             results.append(engine.infer(pictures[:1]).copy())
+        assert engine.is_built
     assert np.array_equal(*results)
 
 

@@ -68,6 +68,11 @@ class Engine(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
+    @property
+    def is_built(self) -> bool:
+        """Whether entering only reads what is there, in seconds; otherwise it builds, which may take minutes."""
+        ...
+
     def infer(self, pictures: np.ndarray) -> np.ndarray:
         """Turn (B, H, W, 3) uint8 RGB, B <= spec.batch, into (B, *spec.out_shape) float32, the network's own depth.
 

@@ -19,14 +19,26 @@ OPSET = 18
 
 def network_onnx(checkpoint: Checkpoint, plan: ResizePlan) -> Path:
     """Return the cached ONNX file of the network alone, `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32."""
-    key = cache.Key(checkpoint.info.name, checkpoint.sha256, 'onnx', GRAPH, (0, 0), (plan.net_height, plan.net_width))
+    key = network_key(checkpoint, plan)
     return cache.obtain(key, lambda made: export_network(checkpoint, plan, made / 'model.onnx')) / 'model.onnx'
 
 
 def whole_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str = 'fp32') -> Path:
     """Return the cached ONNX file of the whole, `picture` (B, H, W, 3) uint8 -> `depth` (B, *out_shape) float32."""
+    key = whole_key(checkpoint, spec, precision)
+    make = lambda made: export_whole(checkpoint, spec, made / 'model.onnx', precision)  # noqa: E731
+    return cache.obtain(key, make) / 'model.onnx'
+
+
+def network_key(checkpoint: Checkpoint, plan: ResizePlan) -> cache.Key:
+    """Return the key of `network_onnx`."""
+    return cache.Key(checkpoint.info.name, checkpoint.sha256, 'onnx', GRAPH, (0, 0), (plan.net_height, plan.net_width))
+
+
+def whole_key(checkpoint: Checkpoint, spec: EngineSpec, precision: str) -> cache.Key:
+    """Return the key of `whole_onnx`."""
     plan = spec.plan
-    key = cache.Key(
+    return cache.Key(
         checkpoint.info.name,
         checkpoint.sha256,
         'whole-onnx',
@@ -37,8 +49,6 @@ def whole_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str = 'fp32'
         spec.batch,
         precision,
     )
-    make = lambda made: export_whole(checkpoint, spec, made / 'model.onnx', precision)  # noqa: E731
-    return cache.obtain(key, make) / 'model.onnx'
 
 
 def export_network(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.export import whole_onnx
+from dav2_ros.engines.export import whole_key, whole_onnx
 from dav2_ros.models.checkpoints import Checkpoint
 
 PROVIDER = 'CUDAExecutionProvider'
@@ -43,6 +44,11 @@ class OnnxRuntimeCudaEngine:
         self._bound = BoundSession(path, self.spec, (PROVIDER, options), kind, int(number or 0))
         self._bound(np.zeros((self.spec.batch, self.spec.plan.height, self.spec.plan.width, 3), np.uint8))
         return self
+
+    @property
+    def is_built(self) -> bool:
+        """See `Engine.is_built`."""
+        return cache.find(whole_key(self.checkpoint, self.spec, self.precision)) is not None
 
     def __exit__(self, *exc: object) -> None:
         self._bound = None

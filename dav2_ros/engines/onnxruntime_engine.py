@@ -8,8 +8,9 @@ import os
 
 import numpy as np
 
+from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.export import network_onnx
+from dav2_ros.engines.export import network_key, network_onnx
 from dav2_ros.engines.host import HostEngine
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -39,6 +40,11 @@ class OnnxRuntimeEngine(HostEngine):
         self._session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
         self._warm_up()
         return self
+
+    @property
+    def is_built(self) -> bool:
+        """See `Engine.is_built`."""
+        return cache.find(network_key(self.checkpoint, self.spec.plan)) is not None
 
     def __exit__(self, *exc: object) -> None:
         self._session = None

@@ -90,9 +90,14 @@ class OpenVinoEngine(HostEngine):
     def __exit__(self, *exc: object) -> None:
         self._request = None
 
-    def _obtain(self) -> Path:
+    @property
+    def is_built(self) -> bool:
+        """See `Engine.is_built`."""
+        return cache.find(self._key()) is not None
+
+    def _key(self) -> cache.Key:
         info, plan = self.checkpoint.info, self.spec.plan
-        key = cache.Key(
+        return cache.Key(
             info.name,
             self.checkpoint.sha256,
             'openvino',
@@ -105,14 +110,15 @@ class OpenVinoEngine(HostEngine):
             calibration=self._quantised.calibration if self._quantised else '',
         )
 
+    def _obtain(self) -> Path:
         def compile_to(made: Path) -> None:
-            graph = self._quantised.graph if self._quantised else network_onnx(self.checkpoint, plan)
+            graph = self._quantised.graph if self._quantised else network_onnx(self.checkpoint, self.spec.plan)
             compiled = self._core.compile_model(str(graph), self.device.upper(), self._settings())
             blob = io.BytesIO()
             compiled.export_model(blob)
             (made / BLOB).write_bytes(blob.getbuffer())
 
-        return cache.obtain(key, compile_to) / BLOB
+        return cache.obtain(self._key(), compile_to) / BLOB
 
     def _read(self, path: Path):
         return self._core.import_model(path.read_bytes(), self.device.upper(), self._settings())

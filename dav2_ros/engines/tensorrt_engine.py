@@ -19,7 +19,7 @@ import numpy as np
 from dav2_ros.engines import cache
 from dav2_ros.engines.device_memory import PinnedPair, Stream, call, cuda_runtime, gpu_index, gpu_name
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.tensorrt_build import make_log, obtain_plan
+from dav2_ros.engines.tensorrt_build import make_log, obtain_plan, plan_key
 from dav2_ros.models.checkpoints import Checkpoint
 
 PRECISIONS = ('fp32', 'fp16')
@@ -75,6 +75,14 @@ class TensorRtEngine:
             self.__exit__(None, None, None)
             raise
         return self
+
+    @property
+    def is_built(self) -> bool:
+        """See `Engine.is_built`."""
+        import tensorrt as trt
+
+        key = plan_key(self.checkpoint, self.spec, self.precision, trt.__version__, self._gpu)
+        return cache.find(key) is not None
 
     def __exit__(self, *exc: object) -> None:
         self._use_gpu()

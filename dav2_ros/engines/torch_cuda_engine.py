@@ -22,6 +22,7 @@ class TorchCudaEngine:
     """
 
     name = 'torch'
+    is_built = True
 
     def __init__(self, checkpoint: Checkpoint, spec: EngineSpec, device: str) -> None:
         if spec.precision == 'int8':

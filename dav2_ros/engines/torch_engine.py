@@ -18,6 +18,7 @@ class TorchEngine(HostEngine):
     """Eager PyTorch: channels-last, fused attention, the position embedding baked. `precision` auto is fp32."""
 
     name = 'torch'
+    is_built = True
 
     def __init__(self, checkpoint: Checkpoint, spec: EngineSpec) -> None:
         if spec.precision == 'fp16':
