@@ -66,7 +66,8 @@ def prove(
     except Exception as error:
         return broken(engine, checkpoint, error)
     first = {k: depths for k, depths in reversed(runs)}  # the first run that begins with each picture
-    found = np.stack([first[k][0] for k in sorted(first)])
+    found = np.concatenate([first[k] for k in sorted(first)])
+    true = np.concatenate([true[_batch(k, spec.batch, len(true))] for k in sorted(first)])
     finite = all(bool(np.isfinite(depths).all() and (depths >= 0).all()) for _, depths in runs)
     measured = compare(found, true, info.max_depth_m, FLOOR[info.kind]) if finite else Comparison(None, None, ())
     spread = max(_relative_change(first[k], depths) for k, depths in runs) if finite else None
@@ -129,7 +130,7 @@ def _run(engine: Engine, order: Sequence[int], fastest_ms: float) -> tuple[list[
     pictures = gate_pictures(spec.plan.height, spec.plan.width)
     runs, times_ms = [], []
     for k in order:
-        batch = pictures[[(k + i) % len(pictures) for i in range(spec.batch)]]
+        batch = pictures[_batch(k, spec.batch, len(pictures))]
         started = time.perf_counter()
         depths = engine.infer(batch)
         times_ms.append(1e3 * (time.perf_counter() - started))
@@ -139,6 +140,11 @@ def _run(engine: Engine, order: Sequence[int], fastest_ms: float) -> tuple[list[
         if len(runs) == len(BRIEF) and min(times_ms) > SLOWER * spec.batch * fastest_ms:
             break
     return runs, times_ms
+
+
+def _batch(k: int, size: int, count: int) -> list[int]:
+    """Return the numbers of the pictures of a run that begins with `k`."""
+    return [(k + i) % count for i in range(size)]
 
 
 def _relative_change(one: np.ndarray, other: np.ndarray) -> float:

@@ -54,6 +54,18 @@ class Verdict:
         return f'{self.engine} {self.precision} on {self.device}'
 
     @property
+    def sentence(self) -> str:
+        """Say what was found, for a log."""
+        if not self.passed:
+            return f'Not proved: {self.what} {self.reason}.'
+        return f'Proved: {self.what}, {_number(self.median_ms)} ms a picture, {self.reason}.'
+
+    @property
+    def said(self) -> str:
+        """Say it in a table."""
+        return f'proved, {_number(self.median_ms)} ms, {self.reason}' if self.passed else f'refused: {self.reason}'
+
+    @property
     def was_measured(self) -> bool:
         """Return whether the engine gave depth at all: what raised may do better another time."""
         return self.median_ms is not None
@@ -128,6 +140,12 @@ def recall(engine: Engine, checkpoint: Checkpoint) -> Verdict | None:
     return verdict
 
 
+def forget(engine: Engine, checkpoint: Checkpoint) -> None:
+    """Let the next search prove an engine as if it had never been seen."""
+    if folder := cache.find(key_of(engine, checkpoint)):
+        cache.remove(folder)
+
+
 def read(folder: Path) -> Verdict | None:
     """Return the verdict in a folder of the cache; None if there is none that can be read."""
     try:
@@ -139,6 +157,10 @@ def read(folder: Path) -> Verdict | None:
 def runtime_version(engine: str) -> str:
     """Return the version of what runs the engine."""
     return str(getattr(import_module(engine), '__version__', 'unknown'))
+
+
+def _number(value: float | None) -> str:
+    return '?' if value is None else f'{value:.1f}'
 
 
 def _our_version() -> str:
