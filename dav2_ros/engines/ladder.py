@@ -4,48 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 
-from dav2_ros.engines import gate, verdict
+from dav2_ros.engines import cache, gate, verdict
 from dav2_ros.engines.build import describe_engine
-from dav2_ros.engines.devices import cpu_has_bf16, cuda_is_here
 from dav2_ros.engines.engine import Engine, EngineError, EngineSpec
+from dav2_ros.engines.rungs import Rung, rungs
 from dav2_ros.engines.verdict import Verdict
 from dav2_ros.models.checkpoints import Checkpoint
 
 Say = Callable[[str], None]
-
-# Expected fastest first; measured when they are proved. On a CPU int8 is there once somebody has calibrated it.
-LADDER: dict[str, tuple[tuple[str, str], ...]] = {
-    'cuda': (
-        ('tensorrt', 'fp16'),
-        ('torch', 'fp16'),
-        ('onnxruntime', 'fp16'),
-        ('tensorrt', 'fp32'),
-        ('torch', 'fp32'),
-        ('onnxruntime', 'fp32'),
-    ),
-    'gpu': (('openvino', 'int8'), ('openvino', 'fp16'), ('openvino', 'fp32')),
-    'cpu': (
-        ('openvino', 'int8'),
-        ('openvino', 'bf16'),
-        ('openvino', 'fp32'),
-        ('torch', 'bf16'),
-        ('onnxruntime', 'fp32'),
-        ('torch', 'fp32'),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way to run the network."""
-
-    engine: str
-    precision: str
-    device: str = 'auto'
+REFERENCE = Rung('torch', 'fp32', 'cpu')
+REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # what costs nothing but time
 
 
 @dataclass(frozen=True)
@@ -57,162 +28,53 @@ class Proved:
     why: str  # one sentence for log and diagnostics
 
 
-def rungs(name: str, spec: EngineSpec) -> list[Rung]:
-    """Return what could run `spec` here, expected fastest first; name, precision and device may be auto.
-
-    A name that no device of ours has comes back as it is: describing it says what is wrong.
-    """
-    found = []
-    for device in _devices(name, spec.device):
-        ladder = LADDER[device.partition(':')[0]]
-        if spec.precision != 'auto':
-            ladder = tuple((engine, spec.precision) for engine in dict(ladder))
-        elif device == 'cpu' and not cpu_has_bf16():
-            ladder = tuple(rung for rung in ladder if rung[1] != 'bf16')
-        found += [Rung(*rung, device) for rung in ladder if rung[0] == name or (name == 'auto' and _installed(rung[0]))]
-    return found or [Rung(name, spec.precision, spec.device)]
-
-
-def _devices(name: str, asked: str) -> list[str]:
-    """Return the devices to try, best first; none for one that we do not know."""
-    if asked == 'auto':
-        return ['cuda', 'cpu'] if cuda_is_here() or name == 'tensorrt' else ['cpu']
-    return [asked] if asked.partition(':')[0] in LADDER else []
-
-
-def _installed(engine: str) -> bool:
-    return find_spec(engine) is not None
-
-
-def open_proved(checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say = lambda text: None) -> Proved:
+def open_proved(
+    checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say = lambda text: None, *, without: Collection[Rung] = ()
+) -> Proved:
     """Return the fastest engine that passes the gate, entered; every one that is not known yet is built and proved.
 
     What earlier starts found is believed as far as speed and failure go; what is used is proved now. A GPU comes before
-    the CPU. Raises EngineError that says of each rung why not.
+    the CPU; rungs in `without` are passed over. Raises EngineError that says of each rung why not, and what `say`
+    raises.
     """
-    candidates = rungs(name, spec)
-    search = _Search(checkpoint, spec, say, alone=len(candidates) == 1)
-    for device in dict.fromkeys(rung.device for rung in candidates):
-        if proved := search.fastest([rung for rung in candidates if rung.device == device]):
+    search = _Search(checkpoint, name, spec, say, without)
+    for candidates in search.by_device():
+        if proved := search.fastest(candidates):
             return proved
-    raise EngineError(search.refusal(name))
+    raise EngineError(search.refusal())
 
 
-def open_at_once(checkpoint: Checkpoint, name: str, spec: EngineSpec) -> Proved:
-    """Return the engine that earlier starts found fastest, else PyTorch in fp32: proved, and open within seconds."""
-    candidates = rungs(name, spec)
-    search = _Search(checkpoint, spec, lambda text: None, alone=False)
-    for device in dict.fromkeys(rung.device for rung in candidates):
-        if proved := search.known([rung for rung in candidates if rung.device == device]):
+def open_at_once(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[Rung] = ()) -> Proved:
+    """Return the engine that earlier starts found fastest, if it is built, else PyTorch in fp32: seconds."""
+    search = _Search(checkpoint, name, spec, lambda text: None, without)
+    for candidates in search.by_device():
+        if proved := search.known(candidates):
             return proved
-    return open_proved(checkpoint, 'torch', replace(spec, precision='fp32'))
+    if REFERENCE not in without:
+        return open_reference(checkpoint, spec)
+    return open_proved(checkpoint, name, spec, without=without)
 
 
-class _Search:
-    """The way down the ladder: what passed, what did not and why."""
+def open_reference(checkpoint: Checkpoint, spec: EngineSpec) -> Proved:
+    """Return PyTorch in fp32 on the CPU, entered: not proved, since it is what the others are compared with."""
+    engine = describe_engine(checkpoint, 'torch', replace(spec, device='cpu', precision='fp32')).__enter__()
+    facts = verdict.facts_of(engine, checkpoint)
+    right = Verdict(True, 'is what others are compared with', deterministic=True, finite=True, monotone=True, **facts)
+    return Proved(engine, right, f'{right.what}: exact, and open at once')
 
-    def __init__(self, checkpoint: Checkpoint, spec: EngineSpec, say: Say, *, alone: bool) -> None:
-        self._checkpoint, self._spec, self._say, self._alone = checkpoint, spec, say, alone
-        self._absent: dict[str, None] = {}  # sentences of engines that cannot be described, in order
-        self._failed: dict[str, Verdict] = {}
-        self._passed: dict[str, Verdict] = {}
 
-    def known(self, candidates: Sequence[Rung]) -> Proved | None:
-        """Return the fastest of those that passed in an earlier start, if it passes again."""
-        earlier = [(v, engine) for engine, v in self._recalled(candidates) if v and v.passed]
-        return self._first_of(earlier)
+def is_settled(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[Rung] = ()) -> bool:
+    """Return whether `open_proved` would find nothing that `open_at_once` does not.
 
-    def fastest(self, candidates: Sequence[Rung]) -> Proved | None:
-        """Return the fastest of all that pass."""
-        earlier: list[tuple[Verdict, Engine]] = []
-        spared: list[Engine] = []
-        best: tuple[Verdict, Engine] | None = None
-        for engine, found in self._recalled(candidates):
-            if found and found.passed:
-                earlier.append((found, engine))
-            elif found and not self._alone:
-                self._failed[found.what] = found
-            elif engine.precision == 'fp32' and engine.name in {v.engine for v in self._passed.values()}:
-                spared.append(engine)  # it runs in less already
-            else:
-                best = self._better(best, engine)
-        faster = [pair for pair in earlier if not best or pair[0].best_ms < best[0].best_ms]
-        if known := self._first_of(faster):
-            if best:
-                best[1].__exit__(None, None, None)
-            return known
-        for engine in spared if not best else ():
-            best = self._better(best, engine)
-        return self._proved(*best) if best else None
-
-    def refusal(self, name: str) -> str:
-        """Say why there is none: one sentence of each that was tried."""
-        if not self._failed:
-            return ' '.join(self._absent)
-        reasons = '; '.join(f'{v.what} {v.reason}' for v in self._failed.values())
-        plan = self._spec.plan
-        remedy = 'Choose another size or model, or build them anew (`dav2 cache clear`).'
-        if self._alone:
-            remedy = 'Choose another precision or engine, or auto.'
-        return f'No engine is proved for {plan.width}x{plan.height} pictures here: {reasons}. {remedy}'
-
-    def _recalled(self, candidates: Sequence[Rung]) -> list[tuple[Engine, Verdict | None]]:
-        """Describe every rung that can be, with what is known of it."""
-        found = []
-        for rung in candidates:
-            spec = replace(self._spec, device=rung.device, precision=rung.precision)
-            try:
-                engine = describe_engine(self._checkpoint, rung.engine, spec)
-            except EngineError as error:
-                self._absent[str(error)] = None
-                continue
-            earlier = verdict.recall(engine, self._checkpoint)
-            if earlier and earlier.passed:
-                self._passed[earlier.what] = earlier
-            found.append((engine, earlier))
-        return found
-
-    def _first_of(self, pairs: list[tuple[Verdict, Engine]]) -> Proved | None:
-        """Open the fastest of these by their earlier verdicts; the next one where it does not pass again."""
-        for earlier, engine in sorted(pairs, key=lambda pair: pair[0].best_ms):
-            now = self._try(engine, gate.BRIEF)
-            if now.passed:
-                return self._proved(now, engine)
-            del self._passed[earlier.what]
-        return None
-
-    def _better(self, best: tuple[Verdict, Engine] | None, engine: Engine) -> tuple[Verdict, Engine] | None:
-        """Prove an engine that is not known yet; keep the faster one open, and only that."""
-        now = self._try(engine, gate.FULL, best[0].best_ms if best else float('inf'))
-        if not now.passed:
-            return best
-        loser = engine if best and best[0].best_ms <= now.best_ms else best and best[1]
-        if loser:
-            loser.__exit__(None, None, None)
-        return best if loser is engine else (now, engine)
-
-    def _try(self, engine: Engine, order: Sequence[int], fastest_ms: float = float('inf')) -> Verdict:
-        """Open and prove an engine, remember the verdict, and close it again unless it passes."""
-        self._say(f'Opening and proving {engine.name} {engine.precision} on {engine.device}.')
-        now = open_and_prove(engine, self._checkpoint, order, fastest_ms)
-        (self._passed if now.passed else self._failed)[now.what] = now
-        self._say(sentence_of(now))
-        if now.was_measured and not (now.passed and order == gate.BRIEF):  # a few runs do not change what is known
-            verdict.keep(now, engine, self._checkpoint)
-        return now
-
-    def _proved(self, found: Verdict, engine: Engine) -> Proved:
-        count = len(self._passed)
-        place = f'the fastest of {count} proved here' if count > 1 else 'the only one proved here'
-        if self._alone:
-            place = 'as asked'
-        return Proved(engine, found, f'{found.what}: {found.median_ms:.1f} ms a picture, {place} ({found.reason})')
+    Raises EngineError, the sentence of each engine, where none can run here.
+    """
+    return _Search(checkpoint, name, spec, lambda text: None, without).is_settled()
 
 
 def open_and_prove(
     engine: Engine, checkpoint: Checkpoint, order: Sequence[int] = gate.FULL, fastest_ms: float = float('inf')
 ) -> Verdict:
-    """Enter an engine and prove it; it stays open if it passes. Whatever it raises is a verdict."""
+    """Enter an engine and prove it; it stays open if it passes. What it raises becomes a verdict, which is kept."""
     try:
         engine.__enter__()
     except Exception as error:
@@ -223,11 +85,163 @@ def open_and_prove(
     finally:
         if not found or not found.passed:
             engine.__exit__(None, None, None)
+    if found.was_measured and not (found.passed and order == gate.BRIEF):  # a few runs change nothing that is known
+        verdict.keep(found, engine, checkpoint)
     return found
 
 
-def sentence_of(found: Verdict) -> str:
-    """Say what the gate found, for a log."""
-    if not found.passed:
-        return f'Not proved: {found.what} {found.reason}.'
-    return f'Proved: {found.what}, {found.median_ms:.1f} ms a picture, {found.reason}.'
+class _Search:
+    """The way down the ladder: what passed, what did not and why."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say, without: Collection[Rung]
+    ) -> None:
+        self._checkpoint, self._spec, self._say = checkpoint, spec, say
+        self._candidates = [rung for rung in rungs(name, spec) if rung not in without]
+        self._alone = len(self._candidates) == 1
+        self._absent: dict[str, None] = {}  # sentences of engines that cannot be described, in order
+        self._failed: dict[str, Verdict] = {}
+        self._passed: dict[str, Verdict] = {}
+        self._best: tuple[Verdict, Engine] | None = None  # the only one that is open
+
+    def by_device(self) -> list[list[Rung]]:
+        """Return what there is to try, the best device first."""
+        devices = dict.fromkeys(rung.device for rung in self._candidates)
+        return [[rung for rung in self._candidates if rung.device == device] for device in devices]
+
+    def known(self, candidates: Sequence[Rung]) -> Proved | None:
+        """Return the fastest of those that passed in an earlier start and are built, if it passes again."""
+        ready = [(v, engine) for engine, v in self._recalled(candidates) if v and v.passed and engine.is_built]
+        return self._first_of(ready, may_build=False)
+
+    def is_settled(self) -> bool:
+        """Return whether nothing is left to be built or proved; raises EngineError if nothing can be."""
+        found = self._recalled(self._candidates)
+        if not found:
+            raise EngineError(self.refusal())
+        engines = {verdict.engine for verdict in self._passed.values()}
+        for engine, earlier in found:
+            is_spared = engine.precision == 'fp32' and engine.name in engines
+            is_reference = Rung(engine.name, engine.precision, engine.device) == REFERENCE
+            is_known = earlier and (not earlier.passed or engine.is_built)
+            if not (is_known or (earlier is None and (is_spared or is_reference))):
+                return False
+        return True
+
+    def fastest(self, candidates: Sequence[Rung]) -> Proved | None:
+        """Return the fastest of all that pass."""
+        try:
+            return self._fastest(candidates)
+        except BaseException:
+            self._close_best()
+            raise
+
+    def _fastest(self, candidates: Sequence[Rung]) -> Proved | None:
+        earlier: list[tuple[Verdict, Engine]] = []
+        spared: list[Engine] = []
+        for engine, found in self._recalled(candidates):
+            if found and found.passed:
+                earlier.append((found, engine))
+            elif found and not self._alone:
+                self._failed[found.what] = found
+            elif engine.precision == 'fp32' and engine.name in {v.engine for v in self._passed.values()}:
+                spared.append(engine)
+            else:
+                self._compete(engine)
+        best_ms = self._best[0].best_ms if self._best else float('inf')
+        if known := self._first_of([pair for pair in earlier if pair[0].best_ms < best_ms]):
+            self._close_best()
+            return known
+        for engine in spared if not self._best else ():
+            self._compete(engine)
+        return self._proved(*self._best) if self._best else None
+
+    def refusal(self) -> str:
+        """Say why there is none: one sentence of each that was tried."""
+        if not self._failed:
+            return ' '.join(self._absent)
+        reasons = '; '.join(f'{v.what} {v.reason}' for v in self._failed.values())
+        plan = self._spec.plan
+        other = 'precision or engine, or auto' if self._alone else 'size or model'
+        return (
+            f'No engine is proved for {plan.width}x{plan.height} pictures here: {reasons}. Choose another {other}, or '
+            'let them be built anew (`dav2 cache clear`).'
+        )
+
+    def _recalled(self, candidates: Sequence[Rung]) -> list[tuple[Engine, Verdict | None]]:
+        """Describe every rung that can be, with what is known of it."""
+        found = []
+        for rung in candidates:
+            spec = replace(self._spec, device=rung.device, precision=rung.precision)
+            try:
+                engine = describe_engine(self._checkpoint, rung.engine, spec, self._say)
+                earlier = verdict.recall(engine, self._checkpoint)
+            except EngineError as error:
+                self._absent[str(error)] = None
+                continue
+            except Exception as error:  # a library that is installed, and does not load
+                self._absent[f'The {rung.engine} engine does not load ({type(error).__name__}: {error}).'] = None
+                continue
+            if earlier and earlier.passed:
+                self._passed[earlier.what] = earlier
+            found.append((engine, earlier))
+        return found
+
+    def _first_of(self, pairs: list[tuple[Verdict, Engine]], may_build: bool = True) -> Proved | None:
+        """Open the fastest of these by their earlier verdicts; the next one where it does not pass again."""
+        for _, engine in sorted(pairs, key=lambda pair: pair[0].best_ms):
+            now = self._try(engine, gate.BRIEF)
+            if now.was_measured and not now.passed:  # nothing has changed, and it is another engine: files have
+                self._say(f'{now.what} passed earlier: building it anew.')
+                self._forget_what_was_built()
+                if not may_build:  # then it is for who may
+                    verdict.forget(engine, self._checkpoint)
+                    continue
+                now = self._try(engine, gate.FULL)
+            if now.passed:
+                return self._proved(now, engine)
+        return None
+
+    def _forget_what_was_built(self) -> None:
+        plan = self._spec.plan
+        ours = {'weights': self._checkpoint.sha256, 'network': [plan.net_height, plan.net_width]}
+        for folder, manifest in cache.entries():
+            key = manifest.get('key', {})
+            if ours.items() <= key.items() and key['what'] in REBUILT:
+                cache.remove(folder)
+
+    def _compete(self, engine: Engine) -> None:
+        """Prove an engine that is not known yet; the faster one stays open, and only that."""
+        now = self._try(engine, gate.FULL, self._best[0].best_ms if self._best else float('inf'))
+        if now.passed and self._best and self._best[0].best_ms <= now.best_ms:
+            engine.__exit__(None, None, None)
+        elif now.passed:
+            self._close_best()
+            self._best = now, engine
+
+    def _close_best(self) -> None:
+        best, self._best = self._best, None
+        if best:
+            best[1].__exit__(None, None, None)
+
+    def _try(self, engine: Engine, order: Sequence[int], fastest_ms: float = float('inf')) -> Verdict:
+        """Open and prove an engine; it is closed again unless it passes."""
+        self._say(f'Opening and proving {engine.name} {engine.precision} on {engine.device}.')
+        now = open_and_prove(engine, self._checkpoint, order, fastest_ms)
+        for known in (self._passed, self._failed):
+            known.pop(now.what, None)
+        (self._passed if now.passed else self._failed)[now.what] = now
+        try:
+            self._say(now.sentence)
+        except BaseException:
+            if now.passed:
+                engine.__exit__(None, None, None)
+            raise
+        return now
+
+    def _proved(self, found: Verdict, engine: Engine) -> Proved:
+        count = len(self._passed)
+        place = f'the fastest of {count} proved here' if count > 1 else 'the only one proved here'
+        if self._alone:
+            place = 'as asked'
+        return Proved(engine, found, f'{found.what}: {found.median_ms:.1f} ms a picture, {place} ({found.reason})')
