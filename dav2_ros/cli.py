@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from dav2_ros.benchmark.cli import bench
 from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
@@ -16,6 +17,7 @@ from dav2_ros.models.info import ModelError
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models_app, name='models')
 app.command()(infer)
+app.command()(bench)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ attention.output.dense, later ones attention.q_proj and attention.o_proj; both a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,3 +77,16 @@ def _published(key: str) -> str:
         if match := pattern.fullmatch(key):
             return match.expand(name)
     return key
+
+
+def to_huggingface(state_dict: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """Return the tensors under transformers' `names`: what `from_huggingface` undoes."""
+    found: dict[str, Tensor] = {}
+    for name in names:
+        if match := QKV.fullmatch(name):
+            block, part, kind = match.groups()
+            qkv = state_dict[f'pretrained.blocks.{block}.attn.qkv.{kind}']
+            found[name] = qkv.chunk(3)['qkv'.index(part[0])]
+        else:
+            found[name] = state_dict[_published(name)]
+    return found
