@@ -10,13 +10,17 @@ import sys
 import typer
 
 from dav2_ros.benchmark.cli import bench
+from dav2_ros.engines.cli import cache_app, verify
+from dav2_ros.engines.engine import EngineError
 from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
 
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models_app, name='models')
+app.add_typer(cache_app, name='cache')
 app.command()(infer)
+app.command()(verify)
 app.command()(bench)
 
 
@@ -25,7 +29,7 @@ def main() -> None:
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before torch: see nodes/depth_node.py
     try:
         app()
-    except ModelError as error:
+    except (EngineError, ModelError) as error:
         sys.exit(f'dav2: {error}')
 
 
