@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dav2 calibrate`: what depth must be multiplied by on a camera, from a recording and something that knows metres."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from dav2_ros.bags import BagError
+from dav2_ros.bags.known import Known, by_tape, by_topic, pictures
+from dav2_ros.bags.reader import BagReader
+from dav2_ros.engines import ENGINES
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.media.residual_sheet import residual_sheet
+from dav2_ros.models import checkpoints
+from dav2_ros.models.info import ModelError
+from dav2_ros.models.registry import BUNDLED, REGISTRY
+from dav2_ros.scale.correction import Correction, RangeResidual, fit_with_shift, residuals_by_range
+from dav2_ros.scale.evidence import Pairs
+from dav2_ros.scale.fit import ScaleFit, fit_scale
+from dav2_ros.scale.pose import Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What was fitted, and to what."""
+
+    correction: Correction
+    fit: ScaleFit
+    pairs: Pairs
+    frames: int
+    of: str  # bag and evidence, in words
+    model: str
+    size: int  # 0: the model's own
+
+
+def calibrate(
+    bag: Annotated[
+        Path, typer.Option(help='Recording with the pictures and their camera_info: folder, .mcap or .db3.')
+    ],
+    distance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='U,V,METRES: tape measure from the lens to what pixel u, v shows; repeat. The camera stands.'
+        ),
+    ] = None,
+    depth_topic: Annotated[str, typer.Option(help='Depth images that are right, of this or another camera.')] = '',
+    lidar_topic: Annotated[str, typer.Option(help='PointCloud2 of a LiDAR, or of landmarks.')] = '',
+    image_topic: Annotated[str, typer.Option(help='Pictures, if the recording has several topics of them.')] = '',
+    info_topic: Annotated[str, typer.Option(help='Their camera_info, if it is not beside them.')] = '',
+    sensor_xyz: Annotated[
+        str, typer.Option(help='X,Y,Z of the sensor from the camera, metres: forward, left, up.')
+    ] = '0,0,0',
+    sensor_rpy_deg: Annotated[
+        str, typer.Option(help='Roll, pitch, yaw of the sensor, degrees; 0,0,0: it looks where the camera looks.')
+    ] = '0,0,0',
+    model: Annotated[str, typer.Option(help='Name of a metric model (dav2 models list), or a file.')] = BUNDLED,
+    engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
+    size: Annotated[int, typer.Option(help="Short side of the network's input, as the node's input_size.")] = 0,
+    frames: Annotated[int, typer.Option(min=1, help='Pictures to use, evenly spread.')] = 60,
+    tolerance_s: Annotated[float, typer.Option(help='How far apart stamps of picture and sensor may be.')] = 0.05,
+    shift: Annotated[
+        bool, typer.Option(help='Fit a shift of inverse depth too; needs near and far distances.')
+    ] = False,
+    out: Annotated[Path, typer.Option(help='YAML that the node loads; the picture lies beside it.')] = Path(
+        'calibration.yaml'
+    ),
+) -> None:
+    """Calibrate depth on a recording with a tape measure, a LiDAR or a depth camera, and write the node's parameters.
+
+    Start the node with them: --ros-args --params-file calibration.yaml
+    """
+    given = [each for each in ('distance' * bool(distance), depth_topic, lidar_topic) if each]
+    try:
+        if len(given) != 1:
+            raise BagError('What is known about distances? Give one of --distance, --depth-topic and --lidar-topic.')
+        # a depth camera's points are in its optical frame, a LiDAR's in a body frame
+        pose = Pose.from_rpy(_numbers(sensor_xyz, 3), tuple(np.radians(_numbers(sensor_rpy_deg, 3))))
+        pose = pose.of_bodies(sensor_is_optical=bool(depth_topic))
+        with BagReader(bag) as reader:
+            chosen = list(pictures(reader, image_topic or reader.picture_topic(), info_topic, frames))
+            if distance:
+                known = by_tape(chosen, [_numbers(each, 3) for each in distance])
+            else:
+                known = by_topic(reader, chosen, depth_topic or lidar_topic, pose, tolerance_s)
+            of = f'{bag.name}: {len(known)} pictures, {" ".join(distance or given)}'
+            pairs = _compare(known, model, engine, size)
+        result = _fit(pairs, len(known), of, model, size, shift)
+        _write(result, out)
+    except (BagError, EngineError, ModelError, ValueError, OSError) as error:
+        typer.echo(f'dav2: {error}', err=True)
+        raise typer.Exit(1) from error
+    _report(result, residuals_by_range(result.pairs, result.correction), out)
+
+
+def _numbers(text: str, count: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(','))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise BagError(f'{text!r} is not {count} numbers with commas between them.')
+    return numbers
+
+
+def _compare(known: list[Known], model: str, engine: str, size: int) -> Pairs:
+    """Estimate the depth of each picture and pair it with what is known."""
+    from rich.console import Console
+    from rich.progress import track
+
+    found = []
+    with DepthEstimator(checkpoints.load(model), engine=engine, size=size or None) as estimator:
+        for each in track(known, 'Estimating', console=Console(stderr=True), transient=True):
+            depth, _ = estimator.estimate(each.frame)
+            found.append(each.evidence.pairs(depth))
+    joined = [np.concatenate([getattr(pairs, name) for pairs in found]) for name in ('known_m', 'model_m', 'regions')]
+    return Pairs(*joined, enough=found[0].enough, why_none=found[0].why_none)
+
+
+def _fit(pairs: Pairs, frames: int, of: str, model: str, size: int, shift: bool) -> Calibration:
+    fit = fit_scale(pairs)
+    if not fit.trusted:
+        raise BagError(f'Nothing was written: {fit.reason}.')
+    correction = fit_with_shift(pairs, fit) if shift else Correction(fit.value)
+    return Calibration(correction, fit, pairs, frames, of, model, size)
+
+
+def _write(result: Calibration, out: Path) -> None:
+    """Write the picture, then the YAML; each is whole or not there."""
+    sheet = out.with_suffix('.png')
+    part = sheet.with_name(f'{sheet.name}.{os.getpid()}.png')
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        after_m = result.correction.apply(result.pairs.model_m)
+        title = f'{result.of}; {result.model}'
+        residual_sheet(result.pairs.known_m, result.pairs.model_m, after_m, part, title=title)
+        os.replace(part, sheet)
+        part = out.with_name(f'{out.name}.{os.getpid()}.part')
+        part.write_text(to_yaml(result))
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_yaml(result: Calibration) -> str:
+    """Return the parameters that the node loads, with where they come from."""
+    fit, correction = result.fit, result.correction
+    lines = [
+        f'# Made by dav2 calibrate from {result.of}.',
+        f'# Scale {fit.value:.4f}, standard deviation {fit.std_dev:.4f}; {fit.inliers} of {fit.total} known distances '
+        'agree. It is the scale of this',
+        '# model and input size on this camera: calibrate again when one of them changes.',
+        '/**:',
+        '  ros__parameters:',
+        '    scale_source: fixed',
+        f'    scale_fixed: {correction.factor:.5f}',
+        f'    scale_shift_per_m: {correction.shift_per_m:.6f}',
+    ]
+    lines += [f'    model: {result.model}'] if result.model in REGISTRY else []
+    lines += [f'    input_size: {result.size}'] if result.size else []
+    return '\n'.join(lines) + '\n'
+
+
+def _report(result: Calibration, rows: list[RangeResidual], out: Path) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=result.of, title_justify='left')
+    for heading in ('known (m)', 'pairs', 'median before', 'magnitude', 'median after', 'magnitude'):
+        table.add_column(heading, justify='right')
+    for row in rows:
+        reach = f'{row.near_m:g} to {row.far_m:g}' if np.isfinite(row.far_m) else f'from {row.near_m:g}'
+        percents = (f'{100 * row.before[0]:+.1f} %', f'{100 * row.before[1]:.1f} %',
+                    f'{100 * row.after[0]:+.1f} %', f'{100 * row.after[1]:.1f} %')  # fmt: skip
+        table.add_row('all' if row is rows[-1] else reach, str(row.pairs), *percents)
+    console = Console()
+    console.print(table)
+    fit, correction = result.fit, result.correction
+    shift = f', shift {correction.shift_per_m:+.4f} per m' if correction.shift_per_m else ''
+    console.print(
+        f'Scale {correction.factor:.4f}{shift} (deviation {fit.std_dev:.4f}); {fit.inliers} of {fit.total} agree.\n'
+        f'{out}, {out.with_suffix(".png")}', soft_wrap=True, highlight=False,
+    )  # fmt: skip
