@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: what the package costs on this machine, as a table and as JSON under bench/results/.
+"""`make bench`: what the package costs on this machine, as tables and as JSON under bench/results/.
+
+`bench/run.py engines` measures one part alone; the parts are around, rendering, node and engines. The engines are
+measured by `dav2 bench`, in files of their own, and drawn in docs/pictures/engines.png.
 
 Timings are wall-clock milliseconds, median and p95 of the runs counted, after a warm-up; targets are those of the
 project, not asserted: a shared machine misses them now and then.
@@ -15,7 +18,8 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # spinning threads ruin eve
 import argparse
 import importlib.metadata
 import json
-import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +31,11 @@ from rich.table import Table
 from dav2_ros.frames import Frame
 
 HEIGHT, WIDTH = 480, 640
+PARTS = ('around', 'rendering', 'node', 'engines')
 RESULTS = Path(__file__).parent / 'results'
+LATEST = RESULTS / 'latest.json'
+DEMO = Path(__file__).parents[1] / 'dav2_ros' / 'bags' / 'bundled' / 'demo'
+PICTURE = Path(__file__).parents[1] / 'docs' / 'pictures' / 'engines.png'
 
 
 def timed(call: Callable[[], object], runs: int = 60, warm_up: int = 5) -> list[float]:
@@ -61,17 +69,18 @@ def around_the_network() -> dict[str, list[float]]:
     from dav2_ros.frames import DepthMap
     from dav2_ros.media.colour import colourise
     from dav2_ros.nodes.conversions import cloud_to_msg, depth_to_image
-    from dav2_ros.resize import ResizePlan
+    from dav2_ros.resize import ResizePlan, Resizer
 
     one, maker = frame(), CloudMaker()
     header = Header(stamp=Time(sec=1), frame_id='camera')
     found = {}
     for size in (168, 252, 518):
         plan = ResizePlan.lower_bound(HEIGHT, WIDTH, size)
+        kept = Resizer(plan)
         net = f'{plan.net_width}x{plan.net_height}'
         small = np.random.default_rng(0).uniform(1, 20, (plan.net_height, plan.net_width)).astype(np.float32)
-        found[f'resize and normalise to {net}'] = timed(lambda plan=plan: plan.apply(one.rgb))
-        found[f'depth back from {net}'] = timed(lambda plan=plan, small=small: plan.undo(small))
+        found[f'resize and normalise to {net}'] = timed(lambda kept=kept: kept.apply(one.rgb))
+        found[f'depth back from {net}'] = timed(lambda kept=kept, small=small: kept.undo(small))
     depth = DepthMap(plan.undo(small), one.camera)
     points = maker.make(depth, one.rgb)
     found['cloud: 307,200 points'] = timed(lambda: maker.make(depth, one.rgb))
@@ -79,23 +88,6 @@ def around_the_network() -> dict[str, list[float]]:
     found['cloud, points and message (target 4)'] = timed(lambda: cloud_to_msg(maker.make(depth, one.rgb), header))
     found['depth into its message'] = timed(lambda: depth_to_image(depth.z_m, '32FC1', header))
     found['colour picture'] = timed(lambda: colourise(depth.z_m, 0.3, 20.0))
-    return found
-
-
-def engines() -> dict[str, list[float]]:
-    """Time whole frames, 640x480 in and out, through the bundled model on every engine."""
-    from dav2_ros.estimator import DepthEstimator
-    from dav2_ros.models import checkpoints
-    from dav2_ros.models.registry import BUNDLED
-
-    one, checkpoint, found = frame(), checkpoints.load(BUNDLED), {}
-    for engine, precision in (('torch', 'fp32'), ('torch', 'bf16'), ('onnxruntime', 'fp32')):
-        with DepthEstimator(checkpoint, engine=engine, device='cpu', precision=precision) as estimator:
-            estimator.estimate(one)
-            shape = estimator.describe()['network_input']
-            found[f'{engine} cpu {precision}, {BUNDLED} at {shape}'] = timed(
-                lambda e=estimator: e.estimate(one), runs=40
-            )
     return found
 
 
@@ -116,50 +108,68 @@ def rendering() -> dict[str, list[float]]:
     }
 
 
-SECTIONS = {
-    'around the network, 640x480': around_the_network,
-    'a whole frame, 640x480': engines,
-    'procedural scenes': rendering,
-}
+def engines(rounds: int) -> None:
+    """Let `dav2 bench` measure every engine, on random weights of the published small model and on the bundled one."""
+    vits = ['--random', 'vits', '--size', '252', '--size', '518', '--png', str(PICTURE)]
+    bundled = ['--batch', '1', '--batch', '2', '--batch', '4']
+    for name, order in (('vits', vits), ('bundled', bundled)):
+        kept = ['--json', str(RESULTS / f'engines-{name}.json')]
+        rest = ['--against', '--cold', '--rounds', str(rounds), '--calibrate', str(DEMO)]
+        subprocess.run([sys.executable, '-m', 'dav2_ros.cli', 'bench', *order, *rest, *kept], check=True)
 
 
 def machine() -> dict[str, object]:
     """Say what was measured on."""
-    cpu = next(
-        (line.split(':')[1].strip() for line in open('/proc/cpuinfo') if 'model name' in line), platform.machine()
-    )
-    packages = ('torch', 'onnxruntime', 'numpy', 'opencv-python-headless', 'ros-kilted-rclpy')
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0)), 'python': platform.python_version(), **versions}
+    from dav2_ros.benchmark.machine import machine
+
+    return {**machine(), 'rclpy': importlib.metadata.version('ros-kilted-rclpy')}
 
 
-def main() -> None:
-    """Measure, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--frames', type=int, default=150, help='Frames sent through the node.')
-    frames = parser.parse_args().frames
+def steps(parts: list[str], frames: int) -> None:
+    """Measure what is timed in this process or by the node, print and keep it."""
     from node import overhead
 
-    console, kept = Console(), {'machine': machine(), 'ms': {}}
-    sections = {**SECTIONS, 'the node, 640x480, depth and cloud subscribed': lambda: overhead(frame(), frames)}
-    for title, measure in sections.items():
+    sections = {
+        'around': ('around the network, 640x480', around_the_network),
+        'rendering': ('procedural scenes', rendering),
+        'node': ('the node, 640x480, depth and cloud subscribed', lambda: overhead(frame(), frames)),
+    }
+    console = Console()
+    kept = json.loads(LATEST.read_text()) if LATEST.exists() else {}
+    for part in parts:
+        title, measure = sections[part]
+        here = machine()
         table = Table(title, 'p50 ms', 'p95 ms', 'min ms', 'runs')
         with console.status(title):
             found = measure()
         for name, times in found.items():
             p50, p95 = np.percentile(times, (50, 95))
             table.add_row(name, f'{p50:.2f}', f'{p95:.2f}', f'{min(times):.2f}', str(len(times)))
-            kept['ms'][name] = {
-                'p50': round(p50, 3),
-                'p95': round(p95, 3),
-                'min': round(min(times), 3),
-                'runs': len(times),
-            }
+        ms = {name: {**summary(times), 'runs': len(times)} for name, times in found.items()}
+        kept = {name: facts for name, facts in kept.items() if name in sections} | {part: {'machine': here, 'ms': ms}}
         console.print(table)
+        LATEST.write_text(json.dumps(kept, indent=1) + '\n')
+    console.print(f'kept in {LATEST}')
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    p50, p95 = np.percentile(times, (50, 95))
+    return {'p50': round(p50, 3), 'p95': round(p95, 3), 'min': round(min(times), 3)}
+
+
+def main() -> None:
+    """Measure the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('part', nargs='*', choices=[*PARTS, []], metavar='PART', help=f'Only {", ".join(PARTS)}; all.')
+    parser.add_argument('--frames', type=int, default=150, help='Frames sent through the node.')
+    parser.add_argument('--rounds', type=int, default=10, help='Turns of each engine.')
+    asked = parser.parse_args()
+    parts = asked.part or list(PARTS)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / 'latest.json'
-    path.write_text(json.dumps(kept, indent=1) + '\n')
-    console.print(f'kept in {path}')
+    if within := [part for part in parts if part != 'engines']:
+        steps(within, asked.frames)
+    if 'engines' in parts:
+        engines(asked.rounds)
 
 
 if __name__ == '__main__':

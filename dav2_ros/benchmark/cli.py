@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dav2_ros.bags import BagError
 from dav2_ros.benchmark.cases import Choice, cases_of, random_model
 from dav2_ros.benchmark.machine import ISA_VARIABLES, ISAS, fair_environment, machine
 from dav2_ros.benchmark.measure import measure
@@ -23,12 +24,16 @@ from dav2_ros.benchmark.report import Report, absent, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import PRECISIONS, EngineError
 from dav2_ros.engines.quantise import WHAT as QUANTISED
+from dav2_ros.media.images import MediaError
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PATCH, PRESETS
+from dav2_ros.resize import ResizePlan
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+CALIBRATION = 16  # pictures: `dav2 export` takes more
 
 
 def bench(
@@ -48,6 +53,9 @@ def bench(
     isa: Annotated[
         str, typer.Option(metavar='NAME', help=f'Newest instruction set for oneDNN: {", ".join(ISAS)}.')
     ] = '',
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar='BAG|FOLDER', help='First make the int8 graphs, from these pictures.')
+    ] = None,
     json: Annotated[Path | None, typer.Option(metavar='FILE', help='Keep everything as JSON.')] = None,
     png: Annotated[Path | None, typer.Option(metavar='FILE', help='Draw it.')] = None,
 ) -> None:
@@ -69,13 +77,16 @@ def bench(
         _frame(frame), tuple(size or ()), Choice(engine or (), precision or (), batch or (1,), device, against)
     )
     try:
+        model = str(random_model(random)) if random else model
+        if calibrate:
+            _calibrate(model, wanted, calibrate)
         with _environment(cold or bool(isa), isa):
-            found = _measure(str(random_model(random)) if random else model, bool(random), wanted, rounds)
+            found = _measure(model, bool(random), wanted, rounds)
         if json:
             _write_json(json, found)
         if png:
             _draw(png, found)
-    except (EngineError, OSError) as error:
+    except (BagError, EngineError, MediaError, OSError) as error:
         typer.echo(f'dav2: {error}', err=True)
         raise typer.Exit(1) from error
 
@@ -87,6 +98,17 @@ class Wanted:
     frame: tuple[int, int]  # width, height
     sizes: tuple[int, ...]  # empty: the model's own
     choice: Choice
+
+
+def _calibrate(model: str, wanted: Wanted, source: Path) -> None:
+    """Make the int8 graph of every size, into the cache that the user has."""
+    from dav2_ros.engines.quantise import quantise
+    from dav2_ros.media.samples import samples
+
+    checkpoint, pictures = checkpoints.load(model), samples(source, CALIBRATION)
+    width, height = wanted.frame
+    for size in wanted.sizes or (checkpoint.info.train_size,):
+        quantise(checkpoint, ResizePlan.lower_bound(height, width, size), pictures)
 
 
 def _measure(model: str, is_random: bool, wanted: Wanted, rounds: int) -> Report:
