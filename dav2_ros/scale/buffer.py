@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Generic, TypeVar
 
-from dav2_ros.scale.evidence import Evidence
+T = TypeVar('T')  # has a stamp_ns
 
 
-class EvidenceBuffer:
-    """The latest pieces of evidence. One thread adds, another takes; each piece is used at most once.
+class EvidenceBuffer(Generic[T]):
+    """The latest pieces of evidence, or messages that will become some. One thread adds, another takes; each piece is used at most once.
 
     Twice would count one measurement as two.
 
@@ -22,12 +23,12 @@ class EvidenceBuffer:
 
     def __init__(self, tolerance_s: float, depth: int = 16) -> None:
         self._tolerance_ns = int(1e9 * tolerance_s)
-        self._pieces: deque[Evidence] = deque(maxlen=depth)
+        self._pieces: deque[T] = deque(maxlen=depth)
         self._lock = threading.Lock()
         self._used_ns: int | None = None
         self.received = 0
 
-    def add(self, piece: Evidence) -> None:
+    def add(self, piece: T) -> None:
         """Keep a piece; the oldest makes room. Stamps that go back (a recording in a loop) start anew."""
         with self._lock:
             if self._pieces and piece.stamp_ns < self._pieces[-1].stamp_ns:
@@ -36,7 +37,7 @@ class EvidenceBuffer:
             self._pieces.append(piece)
             self.received += 1
 
-    def take(self, stamp_ns: int) -> tuple[Evidence | None, str]:
+    def take(self, stamp_ns: int) -> tuple[T | None, str]:
         """Return the piece nearest in time that was not used yet, or None and why there is none."""
         with self._lock:
             if not self._pieces:

@@ -12,13 +12,13 @@ from dav2_ros.frames import DepthMap
 from dav2_ros.scale.cut import SceneCut
 from dav2_ros.scale.evidence import Evidence
 from dav2_ros.scale.filter import FilterSettings, Scale, ScaleFilter
-from dav2_ros.scale.fit import ScaleFit, fit_scale, no_fit
+from dav2_ros.scale.fit import NOISE_M, ScaleFit, fit_scale, no_fit
 
 
-def measure(depth: DepthMap, evidence: Evidence) -> ScaleFit:
+def measure(depth: DepthMap, evidence: Evidence, noise_m: float = NOISE_M) -> ScaleFit:
     """Fit the scale of one depth map; why there is none is in the fit."""
     try:
-        return fit_scale(evidence.pairs(depth))
+        return fit_scale(evidence.pairs(depth), noise_m=noise_m)
     except ValueError as error:
         return no_fit(str(error))
 
@@ -30,8 +30,9 @@ class ScaleTracker:
     depth, scale = tracker.correct(depth, Points(xyz_m, stamp_ns))
     """
 
-    def __init__(self, settings: FilterSettings, source: str = '') -> None:
+    def __init__(self, settings: FilterSettings, source: str = '', noise_m: float = NOISE_M) -> None:
         self._filter = ScaleFilter(settings, source)
+        self._noise_m = noise_m
         self._cut = SceneCut()
 
     def correct(self, depth: DepthMap, evidence: Evidence | None, missing: str = '') -> tuple[DepthMap, Scale]:
@@ -41,7 +42,7 @@ class ScaleTracker:
         """
         if self._cut.seen(depth):
             self._filter.reset()
-        fit = measure(depth, evidence) if evidence else None
+        fit = measure(depth, evidence, self._noise_m) if evidence else None
         scale = self._filter.update(depth.stamp_ns, fit, missing or 'no evidence')
         return multiplied(depth, scale.applied), scale
 
