@@ -12,9 +12,9 @@ T = TypeVar('T')  # has a stamp_ns
 
 
 class EvidenceBuffer(Generic[T]):
-    """The latest pieces of evidence, or messages that will become some. One thread adds, another takes; each piece is used at most once.
+    """The latest pieces of evidence, or messages that will become some. One thread adds, another takes.
 
-    Twice would count one measurement as two.
+    Each is used at most once: twice would count one measurement as two.
 
     Args:
         tolerance_s: how far apart the stamps of a picture and of its evidence may be.
