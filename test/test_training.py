@@ -153,7 +153,7 @@ def test_a_perfect_estimate_scores_perfectly_and_sky_counts_apart() -> None:
 
 
 def test_evaluation_counts_every_frame_once_in_each_kind_of_group(trained: Path, tmp_path: Path) -> None:
-    with DepthEstimator(checkpoints.load(trained)) as estimator:
+    with DepthEstimator(checkpoints.load(trained), engine='torch', precision='fp32') as estimator:
         scores = evaluate.evaluate(estimator, ProceduralScenes(9, 56, 70), 10)
     kinds = [score.frames for name, score in scores.items() if name in ('room', 'corridor', 'street', 'open')]
     lenses = [score.frames for name, score in scores.items() if name.endswith('deg')]

@@ -109,13 +109,15 @@ def main(
     seed: Annotated[int, typer.Option(help='Of the scenes; training used others.')] = HELD_OUT_SEED,
     height: Annotated[int, typer.Option(help='Of the rendered pictures.')] = 168,
     width: Annotated[int, typer.Option(help='Of the rendered pictures.')] = 224,
+    engine: Annotated[str, typer.Option(help='What runs it; the default is the same on every machine.')] = 'torch',
+    precision: Annotated[str, typer.Option(help='Its arithmetic: fp32, bf16, fp16, int8, or auto.')] = 'fp32',
     json_to: Annotated[Optional[Path], typer.Option('--json', help='Write the numbers here, too.')] = None,  # noqa: UP045
 ) -> None:
     """Print AbsRel, delta1 and more on held-out procedural scenes."""
     from rich.console import Console
     from rich.table import Table
 
-    with DepthEstimator(checkpoints.load(model)) as estimator:
+    with DepthEstimator(checkpoints.load(model), engine=engine, precision=precision) as estimator:
         scores = evaluate(estimator, ProceduralScenes(seed, height, width), frames)
     table = Table(
         'scenes',
@@ -126,7 +128,7 @@ def main(
         'SILog',
         'coverage',
         'sky found',
-        title=f'{model}, seed {seed}',
+        title=f'{model}, seed {seed}, {engine} {precision}',
     )
     for name, score in scores.items():
         table.add_row(name, *score.row())

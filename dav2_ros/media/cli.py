@@ -42,9 +42,14 @@ def infer(
     """
     if not 0 < near < far < math.inf:
         raise typer.BadParameter(f'near {near:g} m and far {far:g} m are no range: choose 0 < near < far.')
+    from rich.console import Console
+
     failed, written = 0, {}
+    status = Console(stderr=True).status('')
     try:
-        with DepthEstimator(checkpoints.load(model), engine=engine, precision=precision) as estimator:
+        with DepthEstimator(
+            checkpoints.load(model), engine=engine, precision=precision, say=status.update
+        ) as estimator:
             out.mkdir(parents=True, exist_ok=True)
             for path in photos:
                 try:
@@ -52,7 +57,10 @@ def infer(
                         raise MediaError(
                             f'{path} would replace the results of {other}: rename it, or choose another --out.'
                         )
-                    typer.echo(_infer_one(estimator, path, out, hfov, (near, far), side_by_side))
+                    status.update(str(path))
+                    with status:  # the first photo of a shape waits until its engine is proved
+                        line = _infer_one(estimator, path, out, hfov, (near, far), side_by_side)
+                    typer.echo(line)
                 except MediaError as error:
                     typer.echo(f'dav2: {error}', err=True)
                     failed += 1
