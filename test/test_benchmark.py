@@ -19,17 +19,18 @@ import torch
 from random_weights import random_model, random_network
 from typer.testing import CliRunner
 
-from dav2_ros.benchmark.cases import AGAINST, EAGER, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
+from dav2_ros.benchmark.cases import AGAINST, AUTO, EAGER, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
 from dav2_ros.benchmark.machine import fair_environment
-from dav2_ros.benchmark.measure import Row
+from dav2_ros.benchmark.measure import Process, Row, measure
 from dav2_ros.benchmark.report import absent, ratios, report, to_json
 from dav2_ros.benchmark.ways import way_of
 from dav2_ros.cli import app
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.reference import gate_pictures
+from dav2_ros.models import checkpoints
 from dav2_ros.models.huggingface import from_huggingface, to_huggingface
 
-FRAME, SIZE = (96, 72), 56  # 84x56 for the network
+FRAME, SIZE = (96, 72), 56  # 70x56 for the network
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -121,7 +122,7 @@ class TestTheCommand:
     def test_every_engine_and_every_other_way_is_measured_or_says_why_not(self, found):
         rows = found[0]['rows']
         assert {row['engine'] for row in rows if row['way'] == 'engine'} == set(ENGINES)
-        assert {row['way'] for row in rows} == {'engine', OUTSIDE, *AGAINST}
+        assert {row['way'] for row in rows} == {'engine', AUTO, OUTSIDE, *AGAINST}
         for row in rows:
             if row['absent']:
                 assert row['absent'].endswith('.') and 'failed' not in row['absent'], row
@@ -152,7 +153,7 @@ class TestTheCommand:
 
     def test_it_says_on_what_it_was_measured(self, found):
         facts = found[0]
-        assert facts['is_random'] and facts['frame'] == [96, 72] and facts['rows'][0]['network'] == [84, 56]
+        assert facts['is_random'] and facts['frame'] == [96, 72] and facts['rows'][0]['network'] == [70, 56]
         assert facts['environment']['OMP_WAIT_POLICY'] == 'PASSIVE'
         here = facts['machine']
         assert here['cores'] >= 1 and here['memory_gb'] > 0.5 and {'torch', 'numpy'} <= here['versions'].keys()
@@ -187,6 +188,24 @@ class TestTheCommand:
     def test_refuses_what_is_not_there(self, order, says):
         done = CliRunner().invoke(app, ['bench', *order])
         assert done.exit_code == 2 and all(word in done.output for word in says)
+
+
+def test_a_way_that_dies_is_a_row_that_says_so(checkpoint, tmp_path, monkeypatch):
+    """And the others go on: here the first one's process is ended by the system in its first turn."""
+    path = tmp_path / 'random.safetensors'
+    checkpoints.save(path, checkpoint.state_dict, checkpoint.info)
+    cases = [Case(str(path), FRAME, SIZE, way=OUTSIDE), Case(str(path), FRAME, SIZE, way=EAGER)]
+    ask = Process.ask
+
+    def fatal(process: Process, **request: object) -> dict:
+        if process.case.way == OUTSIDE and 'calls' in request:
+            process.kill()
+        return ask(process, **request)
+
+    monkeypatch.setattr(Process, 'ask', fatal)
+    dead, alive = measure(cases, checkpoint, rounds=1)
+    assert 'status -9' in dead.absent and not dead.ms
+    assert alive.ms and not alive.absent
 
 
 class TestTheReport:

@@ -15,7 +15,7 @@ from dav2_ros.engines.rungs import rungs
 from dav2_ros.models.info import ModelInfo
 from dav2_ros.resize import ResizePlan
 
-ENGINE, OUTSIDE = 'engine', 'outside'
+ENGINE, AUTO, OUTSIDE = 'engine', 'auto', 'outside'
 EAGER, TRANSFORMERS, PLAIN_ONNX = 'eager', 'transformers', 'plain-onnx'
 AGAINST = {  # how people run it today
     EAGER: 'published code (eager)',
@@ -46,7 +46,7 @@ class Case:
             where = '' if self.device in ('', 'auto', 'cpu') else f' on {self.device}'
             name = f'{self.engine} {self.precision}{where}'
         else:
-            name = {**AGAINST, OUTSIDE: 'all but the network'}[self.way]
+            name = {**AGAINST, OUTSIDE: 'all but the network', AUTO: 'auto, proved'}[self.way]
         return name if self.batch == 1 else f'{name}, {self.batch} frames at once'
 
     @property
@@ -88,6 +88,8 @@ def cases_of(model: str, frame: tuple[int, int], size: int, choice: Choice) -> l
     ]
     found = [case for case in found if not choice.engines or case.engine in choice.engines]
     found = [replace(case, batch=batch) for batch in choice.batches for case in found]
+    if not (choice.engines or choice.precisions):
+        found.append(replace(base, way=AUTO, device=choice.device))
     found.append(replace(base, way=OUTSIDE))
     return found + ([replace(base, way=way) for way in AGAINST] if choice.against else [])
 

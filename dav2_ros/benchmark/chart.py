@@ -14,7 +14,7 @@ from dav2_ros.benchmark.report import Report, number, percent, yardstick
 from dav2_ros.engines.engine import EngineError
 
 INK, FAINT, OURS, OTHERS, REST = '#1d2330', '#5b6475', '#2f6fb0', '#b9c0cc', '#8fb8a8'
-ROW, HEAD, PANEL, FOOT = 0.27, 0.62, 0.72, 0.3  # inches
+ROW, HEAD, PANEL, FOOT = 0.27, 0.55, 0.72, 0.12  # inches
 
 
 def draw(found: Report, path: Path) -> None:

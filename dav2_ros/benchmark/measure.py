@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
@@ -72,14 +73,19 @@ class Process:
             last = (self._errors.read().decode(errors='replace').strip().splitlines() or ['it says nothing'])[-1]
             return {'absent': f'Its process ended with status {status}: {last[:300]}'}
 
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self) -> None:
-        """End it."""
-        self._process.stdin.close()
+        """Let it end."""
+        with contextlib.suppress(OSError):  # it has ended, and what it did not read is lost
+            self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         self._process.stdout.close()
         self._errors.close()
 
@@ -102,7 +108,7 @@ def measure(cases: Sequence[Case], checkpoint: Checkpoint, rounds: int, tell: Te
         times = _take_turns(opened, rounds, tell)
         for i, process in opened.items():
             answer = process.ask(memory=True)
-            rows[i] = replace(rows[i], ms=tuple(times[i]), **answer)
+            rows[i] = replace(rows[i], ms=() if 'absent' in answer else tuple(times[i]), **answer)
         return rows
     finally:
         for process in opened.values():

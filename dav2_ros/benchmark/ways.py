@@ -7,11 +7,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dav2_ros.benchmark.cases import EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
+from dav2_ros.benchmark.cases import AUTO, EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
 from dav2_ros.engines.build import describe_engine
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.host import HostEngine
-from dav2_ros.estimator import to_metres
+from dav2_ros.estimator import DepthEstimator, to_metres
+from dav2_ros.frames import Frame
 from dav2_ros.models.checkpoints import Checkpoint
 
 
@@ -35,6 +36,28 @@ class Pipeline:
             cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=rgb)
         z_net_m = self.engine.infer(self._rgb[: len(pictures)])
         return to_metres(z_net_m, 1.0, self._max_depth_m or np.inf)
+
+
+class Runtime:
+    """What the node and `dav2 infer` run: the fastest engine that is proved here, proved before its first frame."""
+
+    def __init__(self, checkpoint: Checkpoint, case: Case) -> None:
+        self._estimator = DepthEstimator(checkpoint, device=case.device, size=case.size, focal_correction='off')
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._estimator.__exit__(*exc)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine in use."""
+        return self._estimator.engine
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        frames = (Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), None) for bgr in pictures)
+        return np.stack([self._estimator.estimate(frame)[0].z_m for frame in frames])
 
 
 class NoNetwork(HostEngine):
@@ -61,6 +84,8 @@ def way_of(case: Case, checkpoint: Checkpoint):
     """Describe the way of a case: enter it, then call it. Raises EngineError with what to install or choose."""
     if case.way == ENGINE:
         return Pipeline(checkpoint, describe_engine(checkpoint, case.engine, case.spec))
+    if case.way == AUTO:
+        return Runtime(checkpoint, case)
     if case.way == OUTSIDE:
         return Pipeline(checkpoint, NoNetwork(case.spec))
     from dav2_ros.benchmark import against
