@@ -12,6 +12,7 @@ import typer
 from dav2_ros.benchmark.cli import bench
 from dav2_ros.engines.cli import cache_app, verify
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines.export_cli import export
 from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
@@ -21,6 +22,7 @@ app.add_typer(models_app, name='models')
 app.add_typer(cache_app, name='cache')
 app.command()(infer)
 app.command()(verify)
+app.command()(export)
 app.command()(bench)
 
 
