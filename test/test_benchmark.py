@@ -224,7 +224,7 @@ class TestTheReport:
     def test_nothing_measured_is_null_and_each_reason_is_said_once(self, checkpoint):
         rows = [Row(replace(self.CASE, batch=n), absent='It is not here.') for n in (1, 2)]
         made = report(checkpoint, False, (640, 480), {}, {}, rows)
-        assert absent(made) == ['torch fp32 at 252, torch fp32, 2 frames at once at 252: It is not here.']
+        assert absent(made) == ['torch fp32 at 252, torch fp32, batch 2 at 252: It is not here.']
         assert json.loads(json.dumps(to_json(made)))['rows'][0]['p50_ms'] is None
 
     def test_what_the_user_has_set_stays(self, monkeypatch):

@@ -47,7 +47,7 @@ class Case:
             name = f'{self.engine} {self.precision}{where}'
         else:
             name = {**AGAINST, OUTSIDE: 'all but the network', AUTO: 'auto, proved'}[self.way]
-        return name if self.batch == 1 else f'{name}, {self.batch} frames at once'
+        return name if self.batch == 1 else f'{name}, batch {self.batch}'
 
     @property
     def plan(self) -> ResizePlan:

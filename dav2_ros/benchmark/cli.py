@@ -20,7 +20,7 @@ from dav2_ros.bags import BagError
 from dav2_ros.benchmark.cases import Choice, cases_of, random_model
 from dav2_ros.benchmark.machine import ISA_VARIABLES, ISAS, fair_environment, machine
 from dav2_ros.benchmark.measure import measure
-from dav2_ros.benchmark.report import Report, absent, report, table, to_json
+from dav2_ros.benchmark.report import Report, absent, legend, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import PRECISIONS, EngineError
 from dav2_ros.engines.quantise import WHAT as QUANTISED
@@ -131,6 +131,7 @@ def _measure(model: str, is_random: bool, wanted: Wanted, rounds: int) -> Report
             rows += measure(cases, checkpoint, rounds, tell)
         found = report(checkpoint, is_random, wanted.frame, here, environment, rows)
         console.print(table(found, size))
+        console.print(legend(found, size), '', sep='\n', highlight=False)
     for sentence in absent(found):
         console.print(sentence, highlight=False)
     return found

@@ -76,12 +76,9 @@ def table(found: Report, size: int) -> Table:
     plan, measure = rows[0].case.plan, yardstick(found.rows, size)
     width, height = found.frame
     title = f'{found.model}, network {plan.net_width}x{plan.net_height}, frames {width}x{height}'
-    drawn = Table(
-        title=title, caption=_caption(found, measure), title_justify='left', caption_justify='left', box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )  # fmt: skip
+    drawn = Table(title=title, title_justify='left', box=SIMPLE_HEAD, show_edge=False, padding=0)
     drawn.add_column('', min_width=22)
-    for name in ('median\nms', 'p95\nms', 'frames\n/s', 'times\nfaster', 'error %\np50', 'error %\np99', 'peak\nMB',
+    for name in ('median\nms', 'p95\nms', 'frames\n/s', 'times\nfaster', 'err %\np50', 'err %\np99', 'peak\nMB',
                  'start\ns', 'cold\ns'):  # fmt: skip
         drawn.add_column(name, justify='right', no_wrap=True)
     for row in rows:
@@ -98,11 +95,15 @@ def table(found: Report, size: int) -> Table:
     return drawn
 
 
-def _caption(found: Report, measure: Row | None) -> str:
+def legend(found: Report, size: int) -> str:
+    """Say what the columns of a table are."""
+    measure = yardstick(found.rows, size)
     parts = ['Per frame, BGR bytes to metres.']
     parts += [f'Times faster than {measure.case.title}.'] if measure else []
     parts.append('Error: relative to fp32' + (', of random weights.' if found.is_random else '.'))
-    parts.append('Peak: most memory ever resident, libraries included. Start: process to first depth.')
+    parts.append(
+        'Peak: most memory ever resident, libraries included. Start: process to first depth, and the first time.'
+    )
     return ' '.join(parts)
 
 
