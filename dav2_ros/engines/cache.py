@@ -21,6 +21,7 @@ from pathlib import Path
 from dav2_ros.models.files import sha256_of
 
 MANIFEST = 'manifest.json'
+REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not `quantised`: its pictures may be gone
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,11 @@ def entries() -> Iterator[tuple[Path, dict]]:
 def remove(folder: Path) -> None:
     """Delete one entry."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_built(weights: str, network: tuple[int, int]) -> None:
+    """Delete what was built of these weights for this input, where that costs no more than time."""
+    for folder, manifest in entries():
+        key = manifest.get('key', {})
+        if key.get('weights') == weights and key.get('network') == list(network) and key.get('what') in REBUILT:
+            remove(folder)

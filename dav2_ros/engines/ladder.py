@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from dav2_ros.engines import cache, gate, verdict
 from dav2_ros.engines.build import describe_engine
 from dav2_ros.engines.engine import Engine, EngineError, EngineSpec
+from dav2_ros.engines.race import Champion
 from dav2_ros.engines.rungs import Rung, rungs
 from dav2_ros.engines.verdict import Verdict
 from dav2_ros.models.checkpoints import Checkpoint
 
 Say = Callable[[str], None]
 REFERENCE = Rung('torch', 'fp32', 'cpu')
-REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # what costs nothing but time
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Search:
         self._absent: dict[str, None] = {}  # sentences of engines that cannot be described, in order
         self._failed: dict[str, Verdict] = {}
         self._passed: dict[str, Verdict] = {}
-        self._best: tuple[Verdict, Engine] | None = None  # the only one that is open
+        self._champion = Champion()
 
     def by_device(self) -> list[list[Rung]]:
         """Return what there is to try, the best device first."""
@@ -133,7 +133,7 @@ class _Search:
         try:
             return self._fastest(candidates)
         except BaseException:
-            self._close_best()
+            self._champion.close()
             raise
 
     def _fastest(self, candidates: Sequence[Rung]) -> Proved | None:
@@ -148,13 +148,16 @@ class _Search:
                 spared.append(engine)
             else:
                 self._compete(engine)
-        best_ms = self._best[0].best_ms if self._best else float('inf')
-        if known := self._first_of([pair for pair in earlier if pair[0].best_ms < best_ms]):
-            self._close_best()
-            return known
-        for engine in spared if not self._best else ():
+        champion = self._champion
+        if known := self._first_of([pair for pair in earlier if pair[0].best_ms < champion.best_ms]):
+            champion.challenge(known.verdict, known.engine)
+        for engine in spared if not champion.engine else ():
             self._compete(engine)
-        return self._proved(*self._best) if self._best else None
+        if not champion.engine:
+            return None
+        for found, engine in champion.standings():
+            verdict.keep(found, engine, self._checkpoint)
+        return self._proved(champion.verdict, champion.engine)
 
     def refusal(self) -> str:
         """Say why there is none: one sentence of each that was tried."""
@@ -193,7 +196,8 @@ class _Search:
             now = self._try(engine, gate.BRIEF)
             if now.was_measured and not now.passed:  # nothing has changed, and it is another engine: files have
                 self._say(f'{now.what} passed earlier: building it anew.')
-                self._forget_what_was_built()
+                plan = self._spec.plan
+                cache.remove_built(self._checkpoint.sha256, (plan.net_height, plan.net_width))
                 if not may_build:  # then it is for who may
                     verdict.forget(engine, self._checkpoint)
                     continue
@@ -202,27 +206,11 @@ class _Search:
                 return self._proved(now, engine)
         return None
 
-    def _forget_what_was_built(self) -> None:
-        plan = self._spec.plan
-        ours = {'weights': self._checkpoint.sha256, 'network': [plan.net_height, plan.net_width]}
-        for folder, manifest in cache.entries():
-            key = manifest.get('key', {})
-            if ours.items() <= key.items() and key['what'] in REBUILT:
-                cache.remove(folder)
-
     def _compete(self, engine: Engine) -> None:
-        """Prove an engine that is not known yet; the faster one stays open, and only that."""
-        now = self._try(engine, gate.FULL, self._best[0].best_ms if self._best else float('inf'))
-        if now.passed and self._best and self._best[0].best_ms <= now.best_ms:
-            engine.__exit__(None, None, None)
-        elif now.passed:
-            self._close_best()
-            self._best = now, engine
-
-    def _close_best(self) -> None:
-        best, self._best = self._best, None
-        if best:
-            best[1].__exit__(None, None, None)
+        """Prove an engine that is not known yet, and let it race."""
+        now = self._try(engine, gate.FULL, self._champion.best_ms)
+        if now.passed:
+            self._champion.challenge(now, engine)
 
     def _try(self, engine: Engine, order: Sequence[int], fastest_ms: float = float('inf')) -> Verdict:
         """Open and prove an engine; it is closed again unless it passes."""
