@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.engines.engine import Engine, EngineSpec
-from dav2_ros.engines.ladder import Proved, open_proved
+from dav2_ros.engines.supply import EngineSupply, State
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.info import SATURATED
@@ -40,8 +41,8 @@ class DepthEstimator:
         with DepthEstimator(checkpoints.load('vitt-procedural')) as estimator:
             depth, timings = estimator.estimate(Frame(rgb, camera))
 
-    Depth is along Z, at the picture's full resolution. The engine is built and proved (engines/gate.py) for the shape
-    of the first picture, and anew when the shape changes. One thread at a time.
+    Depth is along Z, at the picture's full resolution or the network's. The engine is built and proved
+    (engines/gate.py) for the shape of the first picture, and anew when the shape changes. One thread at a time.
 
     Args:
         checkpoint: a metric one; a relative one has no metres and is refused (ModelError).
@@ -50,7 +51,12 @@ class DepthEstimator:
         focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
             trained in canonical-camera space, where it is exact, and off for the others.
         assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
-        say: gets a sentence for every engine that is tried; the first start of a shape takes seconds.
+        output: `camera` for depth of every pixel of the picture, `network` for the smaller map that the network gives,
+            with the camera that belongs to it.
+        background: start with an engine that opens in seconds, and change to the fastest one between two frames, when
+            a thread has built and proved it. Without it, the first picture waits for that.
+        say: gets a sentence when an engine is tried or chosen.
+        warn: gets one when an engine failed.
     """
 
     def __init__(
@@ -63,7 +69,10 @@ class DepthEstimator:
         size: int | None = None,
         focal_correction: str = 'auto',
         assumed_hfov_deg: float = 60.0,
+        output: str = 'camera',
+        background: bool = False,
         say: Callable[[str], None] = LOG.info,
+        warn: Callable[[str], None] = LOG.warning,
     ) -> None:
         info = checkpoint.info
         if info.kind != 'metric':
@@ -73,12 +82,12 @@ class DepthEstimator:
             )
         self.info = info
         self.checkpoint = checkpoint
-        self._proved: Proved | None = None
+        self._supply: EngineSupply | None = None
         self.size = size or info.train_size
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
-        self._choice = {'name': engine, 'device': device, 'precision': precision}
-        self._say = say
+        self._choice = {'name': engine, 'device': device, 'precision': precision, 'output': output}
+        self._background, self._say, self._warn = background, say, warn
 
     def _decide(self, focal_correction: str) -> bool:
         if focal_correction not in FOCAL_CORRECTIONS:
@@ -93,14 +102,21 @@ class DepthEstimator:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        proved, self._proved = self._proved, None
-        if proved:
-            proved.engine.__exit__(*exc)
+        supply, self._supply = self._supply, None
+        if supply:
+            supply.__exit__(*exc)
+
+    @property
+    def state(self) -> State | None:
+        """The engine in use, and what is being built meanwhile; None until the first picture. For any thread."""
+        supply = self._supply
+        return supply.state if supply else None
 
     @property
     def engine(self) -> Engine | None:
         """The engine in use; None until the first picture."""
-        return self._proved.engine if self._proved else None
+        state = self.state
+        return state.proved.engine if state else None
 
     def prepare(self, height: int, width: int) -> ResizePlan:
         """Open and prove the engine for pictures of this shape, unless it is open, and return how they are resized.
@@ -108,12 +124,27 @@ class DepthEstimator:
         Raises EngineError that says of every engine tried why it is not used.
         """
         plan = ResizePlan.lower_bound(height, width, self.size)
-        if self.engine is None or self.engine.spec.plan != plan:
-            self.__exit__(None, None, None)
-            spec = EngineSpec(plan, self._choice['device'], self._choice['precision'])
-            self._proved = open_proved(self.checkpoint, self._choice['name'], spec, self._say)
-            self._say(self._proved.why)
+        if self._supply is None or self._supply.spec.plan != plan:
+            last, self._supply = self._supply, None
+            if last:
+                last.close(0.0)  # what is being built for the last shape ends when it can
+            name, device, precision, output = self._choice.values()
+            spec = EngineSpec(plan, device, precision, output)
+            supply = EngineSupply(
+                self.checkpoint, name, spec, background=self._background, say=self._say, warn=self._warn
+            )
+            self._supply = supply.__enter__()
         return plan
+
+    def replace_engine(self, why: str) -> None:
+        """Take another proved engine in place of the one that threw; if it is the only one, open it anew.
+
+        Raises EngineError if none can be had; the next picture looks again.
+        """
+        supply, self._supply = self._supply, None
+        if supply:
+            supply.lost(why)
+            self._supply = supply
 
     def focal_factor(self, plan: ResizePlan, camera: Camera | None) -> float:
         """Return what the network's depth is multiplied by because this is not the camera it was trained on.
@@ -127,20 +158,30 @@ class DepthEstimator:
         return plan.camera(camera).f_px / self.info.f_train_px
 
     def estimate(self, frame: Frame, *, max_range_m: float | None = None) -> tuple[DepthMap, Timings]:
-        """Estimate depth (H, W) of a frame; beyond `max_range_m`, or the model's own range, it is +inf."""
+        """Estimate depth of a frame; beyond `max_range_m`, or the model's own range, it is +inf.
+
+        It is (H, W) with the frame's camera, or, where the output is the network's, (h, w) with that of its grid.
+        """
         started = time.perf_counter()
         plan = self.prepare(*frame.rgb.shape[:2])
+        engine = self._supply.engine()
         ready = time.perf_counter()
-        z_net_m = self.engine.infer(frame.rgb[None])[0]  # the engine's buffer
+        z_net_m = engine.infer(frame.rgb[None])[0]  # the engine's buffer
         inferred = time.perf_counter()
         z_m = to_metres(z_net_m, self.focal_factor(plan, frame.camera), self.info.max_depth_m, max_range_m)
+        if frame.seen is not None:
+            z_m[~_resized(frame.seen, z_m.shape)] = np.nan
         done = time.perf_counter()
         timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
-        return DepthMap(z_m, frame.camera, frame.stamp_ns, frame.frame_id), timings
+        camera = frame.camera
+        if camera and engine.spec.output == 'network':
+            camera = plan.camera(camera)
+        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id), timings
 
     def describe(self) -> dict[str, str]:
         """Say what runs, for logs and diagnostics."""
-        engine = self.engine
+        state = self.state
+        engine = state.proved.engine if state else None
         plan = engine.spec.plan if engine else None
         return {
             'model': self.info.name,
@@ -149,8 +190,14 @@ class DepthEstimator:
             'precision': engine.precision if engine else self._choice['precision'],
             'network_input': f'{plan.net_width}x{plan.net_height}' if plan else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
-            'why': self._proved.why if self._proved else 'not open yet',
+            'why': state.proved.why if state else 'not open yet',
         }
+
+
+def _resized(seen: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    if seen.shape == shape:
+        return seen
+    return cv2.resize(seen.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
 
 
 def to_metres(z_net_m: np.ndarray, factor: float, max_depth_m: float, max_range_m: float | None = None) -> np.ndarray:

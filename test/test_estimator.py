@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from dav2_ros.estimator import SATURATED, DepthEstimator
 from dav2_ros.frames import Frame
 from dav2_ros.models.info import ModelError
 from dav2_ros.models.registry import REGISTRY
+from dav2_ros.resize import ResizePlan
 
 HEIGHT, WIDTH = 60, 90
 CAMERA = Camera(WIDTH, HEIGHT, 80.0, 80.0, 44.5, 29.5)
@@ -49,7 +49,7 @@ def picture(height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> np.ndarr
 
 def depth_m(checkpoint, camera: Camera | None, *, rgb: np.ndarray | None = None, max_range_m=None, **options):
     rgb = picture() if rgb is None else rgb
-    with DepthEstimator(checkpoint, **PLAIN, **options) as estimator:
+    with DepthEstimator(checkpoint, **(PLAIN | options)) as estimator:
         return estimator.estimate(Frame(rgb, camera), max_range_m=max_range_m)[0].z_m
 
 
@@ -199,9 +199,7 @@ class TestChoices:
         with DepthEstimator(canonical, **PLAIN) as estimator:
             estimator.prepare(60, 90)
             about = estimator.describe()
-        assert re.fullmatch(
-            r'torch fp32 on cpu: \d+\.\d ms a picture, as asked \(error p50 0 %, p99 0 %\)', about.pop('why')
-        )
+        assert about.pop('why') == 'torch fp32 on cpu: exact, and open at once'
         assert about == {
             'model': 'random',
             'engine': 'torch',
@@ -214,3 +212,42 @@ class TestChoices:
     def test_the_registry_s_canonical_models_are_ours_alone(self):
         """Nobody published in which space the official weights were trained: their correction waits to be asked for."""
         assert not [info.name for info in REGISTRY.values() if info.canonical and info.repo]
+
+
+class TestOutput:
+    """Depth on the network's grid is the same depth, and its camera says where its pixels look."""
+
+    def test_depth_at_the_camera_s_size_is_made_of_that_on_the_network_s_grid(self, canonical):
+        frame = Frame(picture(), CAMERA)
+        options = {'engine': 'torch', 'device': 'cpu', 'precision': 'fp32'}
+        with DepthEstimator(canonical, output='network', **options) as estimator:
+            small = estimator.estimate(frame)[0]
+            plan = estimator.prepare(HEIGHT, WIDTH)
+        assert small.z_m.shape == (plan.net_height, plan.net_width) != (HEIGHT, WIDTH)
+        assert small.camera == CAMERA.resized(plan.net_width, plan.net_height)
+        np.testing.assert_allclose(depth_m(canonical, CAMERA), plan.undo(small.z_m), rtol=1e-5)
+
+    def test_what_the_lens_did_not_see_is_unknown_at_both_sizes(self, canonical):
+        seen = np.ones((HEIGHT, WIDTH), bool)
+        seen[:, : WIDTH // 3] = False
+        frame = Frame(picture(), CAMERA, seen=seen)
+        for output in ('camera', 'network'):
+            options = {'engine': 'torch', 'device': 'cpu', 'precision': 'fp32', 'output': output}
+            with DepthEstimator(canonical, **options) as estimator:
+                z_m = estimator.estimate(frame)[0].z_m
+            third = z_m.shape[1] // 3
+            assert np.isnan(z_m[:, : third - 1]).all() and not np.isnan(z_m[:, third + 1 :]).any()
+
+    @pytest.mark.parametrize('normal', [(0.0, 0.0, -1.0), (0.3, 0.0, -1.0), (0.0, -0.8, -1.0), (-0.2, 0.3, -1.0)])
+    @pytest.mark.parametrize('size', [28, 56])
+    def test_the_points_of_a_plane_lie_on_it_at_both_sizes(self, normal, size):
+        """At the network's size to rounding; at the camera's by what aligning corners moves, under half a cell."""
+        plan = ResizePlan.lower_bound(HEIGHT, WIDTH, size)
+        small, normal = plan.camera(CAMERA), np.array(normal)
+        ahead = np.ones((plan.net_height, plan.net_width))
+        z_m = (-4.0 / (np.dstack([small.rays(), ahead]) @ normal)).astype(np.float32)
+        assert (z_m > 0).all()
+        np.testing.assert_allclose(small.unproject(z_m) @ normal, -4.0, atol=1e-4)
+        slope_m = max(np.abs(np.diff(z_m, axis=axis)).max() for axis in (0, 1))  # from cell to cell
+        off_m = np.abs(CAMERA.unproject(plan.undo(z_m)) @ normal + 4.0)
+        assert off_m.max() <= 2 * 0.5 * slope_m * np.abs(normal).sum() + 1e-4

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
+from dav2_ros.engines.export_process import export_in_a_process, require_exporter
 from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
 from dav2_ros.resize import ResizePlan
@@ -20,13 +21,15 @@ OPSET = 18
 def network_onnx(checkpoint: Checkpoint, plan: ResizePlan) -> Path:
     """Return the cached ONNX file of the network alone, `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32."""
     key = network_key(checkpoint, plan)
-    return cache.obtain(key, lambda made: export_network(checkpoint, plan, made / 'model.onnx')) / 'model.onnx'
+    spec = EngineSpec(plan)
+    make = lambda made: export_in_a_process('network', checkpoint, spec, made / 'model.onnx', 'fp32')  # noqa: E731
+    return cache.obtain(key, make) / 'model.onnx'
 
 
 def whole_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str = 'fp32') -> Path:
     """Return the cached ONNX file of the whole, `picture` (B, H, W, 3) uint8 -> `depth` (B, *out_shape) float32."""
     key = whole_key(checkpoint, spec, precision)
-    make = lambda made: export_whole(checkpoint, spec, made / 'model.onnx', precision)  # noqa: E731
+    make = lambda made: export_in_a_process('whole', checkpoint, spec, made / 'model.onnx', precision)  # noqa: E731
     return cache.obtain(key, make) / 'model.onnx'
 
 
@@ -95,13 +98,7 @@ def _export(graph, example, name: str, path: Path) -> None:
 
 
 def _torch():
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-        import torch
-    except ImportError as error:
-        raise EngineError(
-            f'Exporting to ONNX needs PyTorch, onnx and onnxscript ({error.name} is missing): '
-            "`pip install torch 'dav2_ros[onnx]'`."
-        ) from error
+    require_exporter()
+    import torch
+
     return torch
