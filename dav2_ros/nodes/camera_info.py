@@ -45,19 +45,23 @@ def _as_published(camera: Camera, info: CameraInfo) -> Camera:
     return camera.resized(*image_size(info))
 
 
-def camera_info_for(source: CameraInfo, header: Header, *, rectified: bool, stride: int = 1) -> CameraInfo:
+def camera_info_for(
+    source: CameraInfo, header: Header, *, rectified: bool, size: tuple[int, int] | None = None, stride: int = 1
+) -> CameraInfo:
     """Describe the published depth image: `source` with region of interest, binning and stride folded into K and P.
 
-    Depth of a raw image keeps D and R; of a rectified one it is a pinhole (D zero, R identity, K from P). An
-    uncalibrated source (K[0] is 0) stays uncalibrated.
+    `size` is (width, height) of the depth before its stride, by default the image's: K and P follow the resize. Depth
+    of a raw image keeps D and R; of a rectified one it is a pinhole (D zero, R identity, K from P). An uncalibrated
+    source (K[0] is 0) stays uncalibrated.
     """
     camera = camera_from_info(source, rectified)
-    width, height = image_size(source)
+    width, height = size or image_size(source)
     info = CameraInfo(header=header, width=-(-width // stride), height=-(-height // stride))
     info.distortion_model = source.distortion_model
     info.r = np.eye(3).ravel() if rectified else source.r
     info.d = [0.0] * len(source.d) if rectified else source.d
     if camera is not None:
+        camera = camera.resized(width, height)
         info.k = camera.strided(stride).k.ravel()
         info.p = _projection(source, camera, stride).ravel()
     return info
@@ -68,6 +72,7 @@ def _projection(source: CameraInfo, camera: Camera, stride: int) -> np.ndarray:
     p = np.zeros((3, 4))
     if source.p[0]:
         rectified = _as_published(Camera(source.width, source.height, *source.p[[0, 5, 2, 6]]), source)
+        rectified = rectified.resized(camera.width, camera.height)
         p[:, :3] = rectified.strided(stride).k
         p[:2, 3] = source.p[[3, 7]] * p[[0, 1], [0, 1]] / source.p[[0, 5]]  # -f * baseline scales with f
         p[2, 3] = source.p[11]

@@ -24,6 +24,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
+from dav2_ros.engines.supply import is_building
 from dav2_ros.nodes import parameters
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.latest import Worker
@@ -135,10 +136,11 @@ class DepthNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         state = 'active' if self._worker else 'inactive' if self._pipeline else 'unconfigured'
-        facts = self._pipeline.estimator.describe() if self._pipeline else {'model': self.parameters.model}
+        facts = self._pipeline.facts() if self._pipeline else {'model': self.parameters.model}
+        warnings = self._pipeline.warnings() if self._pipeline else {}
         listening = bool(self._worker and self._pipeline.inputs.listening)
         name = f'{self.get_fully_qualified_name()}: depth'
-        array = DiagnosticArray(status=[self._health.status(name, state, listening, facts)])
+        array = DiagnosticArray(status=[self._health.status(name, state, listening, facts, warnings)])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
 
@@ -166,6 +168,9 @@ def main(args: list[str] | None = None) -> int:
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
+        if is_building():  # inside a compiler, which Python would take down with it
+            sys.stderr.flush()
+            os._exit(0)
     return 0
 
 

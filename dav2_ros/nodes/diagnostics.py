@@ -111,11 +111,14 @@ class Health:
             else:
                 self._warnings.pop(cause, None)
 
-    def status(self, name: str, state: str, listening: bool, facts: Mapping[str, str]) -> DiagnosticStatus:
-        """Make the DiagnosticStatus of this moment; `facts` are added to the numbers."""
+    def status(
+        self, name: str, state: str, listening: bool, facts: Mapping[str, str], warnings: Mapping[str, str]
+    ) -> DiagnosticStatus:
+        """Make the DiagnosticStatus of this moment; `facts` are added to the numbers, `warnings` to those known."""
         with self._lock:
             now_s = time.monotonic()
-            level, message = self._level(state, listening, now_s)
+            warnings = {**self._warnings, **warnings}
+            level, message = self._level(state, listening, now_s, warnings)
             values = {
                 'state': state,
                 **{
@@ -130,22 +133,22 @@ class Health:
                 'engine p50 (ms)': _number(_percentile(self._engine_ms, 50)),
                 'engine p95 (ms)': _number(_percentile(self._engine_ms, 95)),
                 **facts,
-                **self._warnings,
+                **warnings,
                 'last error': self.last_error,
             }
         status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=facts.get('device', ''))
         status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
         return status
 
-    def _level(self, state: str, listening: bool, now_s: float) -> tuple[bytes, str]:
+    def _level(self, state: str, listening: bool, now_s: float, warnings: Mapping[str, str]) -> tuple[bytes, str]:
         silent_s = now_s - max([self._since_s, *self._arrivals_s])
         if self.error:
             return DiagnosticStatus.ERROR, self.error
         if state != 'active':
             return DiagnosticStatus.OK, state
         silence = f'no image for {silent_s:.0f} s' if listening and silent_s > STALE_S else ''
-        if self._warnings:
-            return DiagnosticStatus.WARN, ' '.join([*self._warnings.values(), silence]).strip()
+        if warnings:
+            return DiagnosticStatus.WARN, ' '.join([*warnings.values(), silence]).strip()
         if not listening:
             return DiagnosticStatus.OK, 'idle: no output has a subscriber'
         if silence:

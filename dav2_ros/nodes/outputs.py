@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -13,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from dav2_ros.cloud import CloudMaker
+from dav2_ros.cloud_options import CloudOptions
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.colour import colourise
 from dav2_ros.nodes.camera_info import camera_info_for
@@ -77,17 +79,17 @@ class Outputs:
             z_m = depth.z_m[::stride, ::stride]
             self._depth.publish(depth_to_image(z_m, given.depth_encoding, header))
         if source and _wanted(self._info):
-            self._info.publish(camera_info_for(source, header, rectified=given.rectified_input, stride=stride))
+            size = depth.z_m.shape[::-1]
+            info = camera_info_for(source, header, rectified=given.rectified_input, size=size, stride=stride)
+            self._info.publish(info)
 
     def publish_views(self, depth: DepthMap, frame: Frame, header: Header, given: DepthNodeParameters) -> None:
         """Publish the cloud, if the camera is calibrated, and the colour picture."""
         if depth.camera and _wanted(self._points):
             points = self._cloud_maker.make(
                 depth,
-                frame.rgb,
-                stride=given.cloud_stride,
-                min_range_m=given.min_range_m,
-                max_range_m=given.max_range_m or np.inf,
+                _coloured_at(depth, frame.rgb),
+                CloudOptions(given.min_range_m, given.max_range_m, given.cloud_stride),
             )
             self._points.publish(cloud_to_msg(points, header))
         if _wanted(self._colour):
@@ -110,6 +112,15 @@ class Outputs:
                 **numbers,
             )
         )
+
+
+def _coloured_at(depth: DepthMap, rgb: np.ndarray) -> np.ndarray:
+    """Return the picture on the grid of the depth."""
+    height, width = depth.z_m.shape
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = height * width < rgb.shape[0] * rgb.shape[1]
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _wanted(publisher: Publisher) -> bool:

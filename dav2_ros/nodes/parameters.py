@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dav2_ros.engines import ENGINES
+from dav2_ros.engines.engine import OUTPUTS, PRECISIONS
 from dav2_ros.models.info import KINDS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PRESETS
@@ -57,9 +58,11 @@ class DepthNodeParameters:
     model_f_train_px: float = parameter(
         0.0, 'Focal length that a file we do not know was trained with, short side 518; 0: unknown.', bounds=(0.0, 1e5)
     )
-    engine: str = parameter('auto', 'What runs the network.', choices=('auto', *ENGINES))
-    device: str = parameter('auto', 'Device of the engine: auto, cpu, cuda, cuda:1 ...')
-    precision: str = parameter('auto', 'Arithmetic of the engine.', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    engine: str = parameter(
+        'auto', 'What runs the network; auto: the fastest that is proved on this machine.', choices=('auto', *ENGINES)
+    )
+    device: str = parameter('auto', "Device of the engine: auto, cpu, gpu (Intel's), cuda, cuda:1 ...")
+    precision: str = parameter('auto', 'Arithmetic of the engine.', choices=('auto', *PRECISIONS))
     threads: int = parameter(0, 'CPU threads of PyTorch; 0: as many as it likes.', bounds=(0, 256))
     input_size: int = parameter(
         0,
@@ -90,6 +93,11 @@ class DepthNodeParameters:
         '32FC1', '32FC1: metres, NaN unknown, +inf beyond range. 16UC1: millimetres, 0 for both.',
         choices=('32FC1', '16UC1'),
     )  # fmt: skip
+    output_size: str = parameter(
+        'camera',
+        "Resolution of all outputs: the camera's, or the network's, which is smaller and loses nothing.",
+        choices=OUTPUTS,
+    )
     depth_stride: int = parameter(1, 'Publish every n-th pixel of every n-th row of depth and colour.', bounds=(1, 16))
     max_range_m: float = parameter(
         0.0,

@@ -31,8 +31,10 @@ class Pipeline:
 
     def __init__(self, node: Node, given: DepthNodeParameters, on_demand: Callable[[], None], health: Health) -> None:
         self._node, self._health = node, health
+        self._inferring = False  # whose fault it is when something is raised
         with ExitStack() as opened:
-            self.estimator = opened.enter_context(make_estimator(given))
+            log = node.get_logger()
+            self.estimator = opened.enter_context(make_estimator(given, log.info, log.warning))
             self.estimator.prepare(*USUAL_SIZE)
             self.outputs = opened.enter_context(Outputs(node, on_demand, health))
             self.inputs = Inputs(node, given, health)
@@ -49,14 +51,46 @@ class Pipeline:
             self._make_depth(image, given)
         except Exception as error:  # a bad frame or a failing engine: the next frame gets its chance
             self._health.failed(sentence(error))
-            if not isinstance(error, ValueError):
-                self.estimator.__exit__(None, None, None)  # its engine is in doubt: the next frame opens a new one
+            if self._inferring:
+                self._replace_engine(sentence(error))
+
+    def _replace_engine(self, why: str) -> None:
+        """An engine that threw is in doubt."""
+        self._inferring = False
+        try:
+            self.estimator.replace_engine(why)
+        except Exception as error:  # the next frame looks for one again
+            self._health.broken(sentence(error))
+
+    def facts(self) -> dict[str, str]:
+        """Say for diagnostics what runs, what was proved of it, and what is being built meanwhile."""
+        facts, state = self.estimator.describe(), self.estimator.state
+        if not state:
+            return facts
+        found = state.proved.verdict
+        proof = {
+            'engine error p50': _percent(found.error_p50),
+            'engine error p99': _percent(found.error_p99),
+            'engine proved at': found.time,
+            'engine versions': ', '.join(f'{name} {version}' for name, version in sorted(found.versions.items())),
+        }
+        return {**facts, **proof, 'engine build': state.building or 'none under way'}
+
+    def warnings(self) -> dict[str, str]:
+        """Say what keeps the node from its best engine, by cause."""
+        state = self.estimator.state
+        if not state or not state.failure:
+            return {}
+        what = state.proved.verdict.what
+        return {'engine failure': f'{what} stands in for a faster engine, which could not be had: {state.failure}'}
 
     def _make_depth(self, image: Image | CompressedImage, given: DepthNodeParameters) -> None:
         started_ms, header = now_ms(), image.header
         frame, info = self.inputs.frame(image)
         decoded_ms = now_ms()
+        self._inferring = True
         depth, timings = self.estimator.estimate(frame, max_range_m=given.max_range_m or None)
+        self._inferring = False
         estimated_ms = now_ms()
         self.outputs.publish_depth(depth, info, header, given)
         latency_ms = 1e-6 * (self._node.get_clock().now().nanoseconds - frame.stamp_ns)
@@ -80,7 +114,9 @@ class Pipeline:
             )
 
 
-def make_estimator(given: DepthNodeParameters) -> DepthEstimator:
+def make_estimator(
+    given: DepthNodeParameters, say: Callable[[str], None], warn: Callable[[str], None]
+) -> DepthEstimator:
     """Load the model of the parameters and describe its engine."""
     if given.threads:
         import torch
@@ -101,7 +137,15 @@ def make_estimator(given: DepthNodeParameters) -> DepthEstimator:
         size=given.input_size or None,
         focal_correction=FOCAL_CORRECTIONS[given.focal_correction],
         assumed_hfov_deg=given.assumed_hfov_deg,
+        output=given.output_size,
+        background=True,
+        say=say,
+        warn=warn,
     )
+
+
+def _percent(share: float | None) -> str:
+    return 'not measured' if share is None else f'{100 * share:.2g} %'
 
 
 def sentence(error: Exception) -> str:

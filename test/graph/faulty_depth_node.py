@@ -16,12 +16,12 @@ SLOW_S = 0.4
 sound = TorchEngine.infer
 
 
-def infer(self: TorchEngine, images: np.ndarray) -> np.ndarray:
-    if images.max() < -1.5:  # black, normalised; the warm-up's zeros are grey
+def infer(self: TorchEngine, pictures: np.ndarray) -> np.ndarray:
+    if pictures.max() == 0:
         raise RuntimeError('out of memory (the test says so)')
-    if images.min() > 2.0:
+    if pictures.min() == 255:
         time.sleep(SLOW_S)
-    return sound(self, images)
+    return sound(self, pictures)
 
 
 TorchEngine.infer = infer
