@@ -7,8 +7,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dav2_ros import cloud
 from dav2_ros.camera import Camera
-from dav2_ros.cloud import POINT, CloudMaker, make_cloud
+from dav2_ros.cloud import POINT, CloudMaker
+from dav2_ros.cloud_options import CloudOptions
 from dav2_ros.frames import DepthMap
 
 WIDTH, HEIGHT = 37, 23  # odd: strides leave a rest
@@ -36,6 +38,11 @@ def depth_map(camera: Camera | None, seed: int = 0) -> DepthMap:
 
 def colours(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+def make_cloud(depth: DepthMap, rgb: np.ndarray | None, **options) -> np.ndarray:
+    """Make a cloud of depth that is noise: every pixel stands out, and is kept."""
+    return cloud.make_cloud(depth, rgb, remove_flying=False, **options)
 
 
 def xyz(points: np.ndarray) -> np.ndarray:
@@ -83,7 +90,7 @@ def test_ranges_cut_nearer_and_farther_points_out():
 
 
 @pytest.mark.parametrize('lens', ['pinhole', 'plumb_bob', 'equidistant'])
-@pytest.mark.parametrize('stride', [2, 3, 5, 40])
+@pytest.mark.parametrize('stride', [2, 3, 5, 16])
 def test_every_nth_point_is_the_nth_point_of_the_whole_cloud(lens, stride):
     """Undistorted rays come out of an iteration, which a strided camera starts anew: hence not bit for bit."""
     depth = depth_map(camera(lens))
@@ -107,7 +114,7 @@ def test_a_maker_that_is_used_again_makes_what_a_new_one_makes():
     maker = CloudMaker()
     for seed, (lens, stride) in enumerate([*[(lens, s) for lens in LENSES for s in (1, 2)], ('pinhole', 1)]):
         depth, rgb = depth_map(camera(lens), seed), colours(seed)
-        again = maker.make(depth, rgb, stride=stride, max_range_m=30.0)
+        again = maker.make(depth, rgb, CloudOptions(remove_flying=False, stride=stride, max_range_m=30.0))
         assert again.tobytes() == make_cloud(depth, rgb, stride=stride, max_range_m=30.0).tobytes()
 
 
@@ -128,3 +135,32 @@ def test_neither_depth_nor_picture_is_written_into():
 def test_without_a_camera_it_is_refused_with_the_remedy():
     with pytest.raises(ValueError, match=r'^A cloud needs a calibrated camera: .*camera_info.*\.$'):
         make_cloud(depth_map(None), colours())
+
+
+@pytest.mark.parametrize('lens', ['pinhole', 'equidistant'])
+def test_a_dense_cloud_is_the_points_of_the_organised_one_in_their_order(lens):
+    depth = depth_map(camera(lens))
+    organised, dense = (make_cloud(depth, colours(), organised=o, stride=2, max_range_m=30.0) for o in (True, False))
+    assert dense.shape == (1, np.isfinite(organised['x']).sum())
+    assert dense[0].tobytes() == organised[np.isfinite(organised['x'])].tobytes()
+
+
+def test_without_a_picture_points_are_black_whatever_was_before():
+    maker, depth = CloudMaker(), depth_map(camera())
+    maker.make(depth, colours(), CloudOptions(remove_flying=False))
+    assert not unpack(maker.make(depth, None, CloudOptions(remove_flying=False))).any()
+
+
+def test_voxels_keep_one_point_each_and_lose_none():
+    """The camera's own points are thinned, not averaged: every one of them is near to one that is left."""
+    depth = depth_map(camera())
+    everything, thin = make_cloud(depth, colours(), organised=False), make_cloud(depth, colours(), voxel_m=4.0)
+    cells = [{tuple(cell) for cell in np.floor(xyz(each[0]) / 4.0).astype(int)} for each in (everything, thin)]
+    assert cells[0] == cells[1] and len(cells[1]) == thin.size < everything.size
+    assert set(thin[0].tolist()) <= set(everything[0].tolist())
+
+
+@pytest.mark.parametrize('values', [{'stride': 0}, {'voxel_m': -1.0}, {'min_range_m': 5.0, 'max_range_m': 5.0}])
+def test_options_that_mean_nothing_are_refused(values):
+    with pytest.raises(ValueError, match=r'choose a .*\.$'):
+        CloudOptions(**values)
