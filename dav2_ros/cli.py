@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from dav2_ros.bags.calibrate import calibrate
 from dav2_ros.benchmark.cli import bench
 from dav2_ros.engines.cli import cache_app, verify
 from dav2_ros.engines.engine import EngineError
@@ -24,6 +25,7 @@ app.command()(infer)
 app.command()(verify)
 app.command()(export)
 app.command()(bench)
+app.command()(calibrate)
 
 
 def main() -> None:
