@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dav2_ros.engines import ladder
-from dav2_ros.engines.engine import Engine, EngineError, EngineSpec
+from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.ladder import Proved, Rung
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -66,8 +66,11 @@ class EngineSupply:
         if not self._background:
             self._use(ladder.open_proved(*asked, self._say, without=lost))
             return self
+        settled = ladder.is_settled(*asked, without=lost)  # refuses what cannot run here at all
         self._use(ladder.open_at_once(*asked, without=lost))
-        if not self._is_settled():
+        if settled and _rung(self._proved) == ladder.REFERENCE:  # what passed earlier did not pass again
+            settled = ladder.is_settled(*asked, without=lost)
+        if not settled:
             build = lambda say: ladder.open_proved(*asked, say, without=lost)  # noqa: E731
             self._builder = Builder(build, self._say, self._warn)
         return self
@@ -119,13 +122,6 @@ class EngineSupply:
                 f'{rung.engine} {rung.precision} on {rung.device} failed at work ({why}): taking another engine.'
             )
         self.__enter__()
-
-    def _is_settled(self) -> bool:
-        try:
-            return ladder.is_settled(*self._asked, without=self._lost)
-        except EngineError:  # what was asked for cannot run here at all: no stand-in for that
-            self.close(0.0)
-            raise
 
     def _use(self, proved: Proved) -> None:
         self._proved = proved

@@ -61,6 +61,7 @@ class DepthNode(LifecycleNode):
             self._health.broken(f'Not configured: {sentence(error)}')
             return TransitionCallbackReturn.FAILURE
         about = self._pipeline.estimator.describe()
+        del about['why']  # it has said so already
         self.get_logger().info('Configured: ' + ', '.join(f'{key} {value}' for key, value in about.items()))
         return super().on_configure(state)
 
