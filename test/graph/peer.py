@@ -24,7 +24,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from dav2_ros.msg import InferenceStats
+from dav2_ros.msg import InferenceStats, ScaleEstimate
 
 PATIENCE_S = 60.0  # for a busy machine; nothing waits longer than it must
 OUTPUTS = {
@@ -33,6 +33,7 @@ OUTPUTS = {
     'depth/color': Image,
     'points': PointCloud2,
     'stats': InferenceStats,
+    'scale': ScaleEstimate,
 }
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 FIRST_STAMP_NS = 1_700_000_000_123_456_789
@@ -131,21 +132,25 @@ class Peer:
 
     # -- consumer
 
-    def subscribe(self, *topics: str, reliability: ReliabilityPolicy = RELIABLE) -> None:
+    def subscribe(
+        self, *topics: str, reliability: ReliabilityPolicy = RELIABLE, profile: QoSProfile | None = None
+    ) -> None:
         for topic in topics:
             heard = self.received[topic] = []
             self._subscriptions[topic] = self.node.create_subscription(
-                OUTPUTS[topic], topic, heard.append, qos(reliability)
+                OUTPUTS[topic], topic, heard.append, profile or qos(reliability)
             )
 
     def unsubscribe(self, *topics: str) -> None:
         for topic in topics or tuple(self._subscriptions):
             self.node.destroy_subscription(self._subscriptions.pop(topic))
 
-    def only(self, *topics: str, reliability: ReliabilityPolicy = RELIABLE) -> None:
+    def only(
+        self, *topics: str, reliability: ReliabilityPolicy = RELIABLE, profile: QoSProfile | None = None
+    ) -> None:
         """Listen to these outputs and no others, and wait until the node has the image subscription it should."""
         self.unsubscribe()
-        self.subscribe(*topics, reliability=reliability)
+        self.subscribe(*topics, reliability=reliability, profile=profile)
         wanted = bool(topics)
         self.until(lambda: (self.image.get_subscription_count() > 0) == wanted, f'image subscription for {topics}')
         if wanted:
