@@ -57,9 +57,9 @@ def camera_info_for(
     camera = camera_from_info(source, rectified)
     width, height = size or image_size(source)
     info = CameraInfo(header=header, width=-(-width // stride), height=-(-height // stride))
-    info.distortion_model = 'plumb_bob' if rectified else source.distortion_model  # equidistant bends even with D zero
+    info.distortion_model = 'plumb_bob' if rectified else source.distortion_model  # equidistant bends though D is 0
     info.r = np.eye(3).ravel() if rectified else source.r
-    info.d = [0.0] * len(source.d) if rectified else source.d
+    info.d = [0.0] * 5 if rectified else source.d
     if camera is not None:
         camera = camera.resized(width, height)
         info.k = camera.strided(stride).k.ravel()
