@@ -26,8 +26,8 @@ test: .venv/.tests ## run the test suite (PYTEST_ARGS='-k camera' for a part of 
 check: .venv/.ruff ## lint and check the format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-bench: .venv/.runtime ## measure the node's overhead
-	@.venv/bin/python bench/run.py
+bench: .venv/.tests ## measure every engine, the node and what is around them (BENCH_ARGS=engines for a part)
+	@.venv/bin/python bench/run.py $(BENCH_ARGS)
 
 colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, and run the built node
 	@.ci/colcon-check

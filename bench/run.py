@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,10 @@ def engines(rounds: int) -> None:
     """Let `dav2 bench` measure every engine, on random weights of the published small model and on the bundled one."""
     vits = ['--random', 'vits', '--size', '252', '--size', '518', '--png', str(PICTURE)]
     bundled = ['--batch', '1', '--batch', '2', '--batch', '4']
+    int8 = ['--calibrate', str(DEMO)] if find_spec('nncf') else []
     for name, order in (('vits', vits), ('bundled', bundled)):
         kept = ['--json', str(RESULTS / f'engines-{name}.json')]
-        rest = ['--against', '--cold', '--rounds', str(rounds), '--calibrate', str(DEMO)]
+        rest = ['--against', '--cold', '--rounds', str(rounds), *int8]
         subprocess.run([sys.executable, '-m', 'dav2_ros.cli', 'bench', *order, *rest, *kept], check=True)
 
 
@@ -162,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('part', nargs='*', choices=[*PARTS, []], metavar='PART', help=f'Only {", ".join(PARTS)}; all.')
     parser.add_argument('--frames', type=int, default=150, help='Frames sent through the node.')
-    parser.add_argument('--rounds', type=int, default=10, help='Turns of each engine.')
+    parser.add_argument('--rounds', type=int, default=8, help='Turns of each engine.')
     asked = parser.parse_args()
     parts = asked.part or list(PARTS)
     RESULTS.mkdir(exist_ok=True)
