@@ -67,6 +67,13 @@ ENCODINGS |= {
 }
 
 
+DEPTH_ENCODINGS = {
+    '32FC1': Encoding(np.float32, 1, None),
+    '16UC1': Encoding(np.uint16, 1, None),
+    'mono16': Encoding(np.uint16, 1, None),
+}
+
+
 def image_to_rgb(msg: Image | CompressedImage) -> np.ndarray:
     """Decode a picture message to (H, W, 3) uint8 RGB; it may share memory with the message.
 
@@ -131,6 +138,19 @@ def depth_to_image(z_m: np.ndarray, encoding: str, header: Header) -> Image:
         z_mm[~(z_mm < 65535.5)] = 0.0  # NaN, inf, and what 16 bits cannot say
         return _image((z_mm + 0.5).astype(np.uint16), encoding, header)
     return _image(z_m, encoding, header)
+
+
+def image_to_depth(msg: Image) -> np.ndarray:
+    """Decode a depth image to (H, W) float32 metres: '32FC1' as it is, '16UC1' and 'mono16' millimetres with 0 unknown.
+
+    Raises ValueError, one sentence, for another encoding or a wrongly formed image.
+    """
+    if msg.encoding not in DEPTH_ENCODINGS:
+        raise ValueError(f'Image encoding {msg.encoding!r} is not depth: publish {" or ".join(DEPTH_ENCODINGS)}.')
+    pixels = _pixels(msg, DEPTH_ENCODINGS[msg.encoding])
+    if msg.encoding == '32FC1':
+        return pixels.astype(np.float32)
+    return np.where(pixels > 0, pixels * np.float32(1e-3), np.float32(np.nan))
 
 
 def colour_to_image(rgb: np.ndarray, header: Header) -> Image:

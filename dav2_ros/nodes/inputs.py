@@ -21,6 +21,7 @@ from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import subscribe
 from dav2_ros.nodes.rectification import Rectification
+from dav2_ros.nodes.scale import Scaling
 
 FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a camera that publishes it
 
@@ -33,6 +34,7 @@ class Inputs:
         self._given = given
         self._rectification = Rectification(math.radians(given.max_hfov_deg), node.get_logger().info)
         self._subscriptions: list[Subscription] = []
+        self.scaling = Scaling(node, given, health)
         self._info_topic = node.resolve_topic_name('camera_info')
         if given.input_transport == 'compressed':  # named as image_transport does: after remapping the base
             self._message, self._topic = CompressedImage, node.resolve_topic_name('image') + '/compressed'
@@ -54,12 +56,14 @@ class Inputs:
         self._subscriptions.append(info)
         image = subscribe(self._node, self._message, self._topic, self._receive, warn=warn, lost=self._lose)
         self._subscriptions.append(image)
+        self.scaling.listen()
 
     def ignore(self) -> None:
         """Let the camera rest: no subscription, no deserialisation. A lazy driver counts both topics."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
+        self.scaling.ignore()
         self._judge('', '')
         self._health.warn('lost', '')
 

@@ -22,11 +22,14 @@ from dav2_ros.nodes.conversions import cloud_to_msg, colour_to_image, depth_to_i
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import publish
+from dav2_ros.scale.filter import Scale
 
 try:
-    from dav2_ros.msg import InferenceStats
-except ImportError:  # the sources alone, without CMake or pip having generated the message
-    InferenceStats = None
+    from dav2_ros.msg import InferenceStats, ScaleEstimate
+except ImportError:  # the sources alone, without CMake or pip having generated the messages
+    InferenceStats = ScaleEstimate = None
+
+ESTIMATED = ('applied', 'value', 'std_dev', 'trusted', 'inliers', 'total', 'age_s', 'source', 'reason')
 
 
 class Outputs:
@@ -45,11 +48,14 @@ class Outputs:
             self._points = self._advertise(PointCloud2, 'points')
             if InferenceStats:
                 self._stats = self._advertise(InferenceStats, 'stats')
+                self._scale = self._advertise(ScaleEstimate, 'scale')
         except Exception:  # qos_overrides that mean nothing
             self.__exit__()
             raise
         if not InferenceStats:
-            self._node.get_logger().info('No topic stats: dav2_ros.msg is not built; install with colcon or pip.')
+            self._node.get_logger().info(
+                'No topics stats and scale: dav2_ros.msg is not built; install with colcon or pip.'
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -96,6 +102,12 @@ class Outputs:
             z_m = np.ascontiguousarray(depth.z_m[:: given.depth_stride, :: given.depth_stride])
             rgb = colourise(z_m, given.colour_near_m, given.colour_far_m)
             self._colour.publish(colour_to_image(rgb, header))
+
+    def publish_scale(self, scale: Scale, header: Header) -> None:
+        """Publish what is known about the scale of one depth image."""
+        if ScaleEstimate and _wanted(self._scale):
+            numbers = {name: getattr(scale, name) for name in ESTIMATED}
+            self._scale.publish(ScaleEstimate(header=header, **numbers))
 
     def publish_stats(self, header: Header, depth: DepthMap, **numbers: float | str) -> None:
         """Publish one InferenceStats: `numbers` are its fields, the statistics of depth are taken here."""

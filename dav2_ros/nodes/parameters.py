@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,31 +19,16 @@ from dav2_ros.engines.engine import OUTPUTS, PRECISIONS
 from dav2_ros.models.info import KINDS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PRESETS
+from dav2_ros.nodes.parameter import ANY_TIME, NEVER, UNCONFIGURED, parameter
+from dav2_ros.nodes.scale_parameters import ScaleParameters
 
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-ANY_TIME = 'takes effect on the next frame'
-UNCONFIGURED = 'can change while the node is unconfigured'
-NEVER = 'fixed at start'
-
-
-def parameter(
-    default: Any,
-    meaning: str,
-    *,
-    changes: str = UNCONFIGURED,
-    bounds: tuple[float, float] | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Make a dataclass field that knows all about a parameter."""
-    about = {'meaning': meaning, 'changes': changes, 'bounds': bounds, 'choices': choices}
-    return field(default=default, metadata=about)
-
 
 @dataclass(frozen=True)
-class DepthNodeParameters:
-    """The parameters of the depth node. Raises ValueError, one sentence, for values out of bounds."""
+class FrameParameters:
+    """What happens to a frame. Raises ValueError, one sentence, for values out of bounds."""
 
     autostart: bool = parameter(True, 'Configure and activate without being asked.', changes=NEVER)
     diagnostics_period_s: float = parameter(
@@ -129,6 +114,11 @@ class DepthNodeParameters:
             near_m, far_m = getattr(self, near), getattr(self, far)
             if far_m and near_m >= far_m:
                 raise ValueError(f'{near} is {near_m}, {far} is {far_m}: choose a {near} that is less.')
+
+
+@dataclass(frozen=True)
+class DepthNodeParameters(ScaleParameters, FrameParameters):
+    """The parameters of the depth node. Raises ValueError, one sentence, for values that no node can have."""
 
     def changed(self, values: Mapping[str, Any], *, configured: bool) -> DepthNodeParameters:
         """Return the parameters after a change; names that are not ours are left to others.

@@ -64,7 +64,7 @@ class Pipeline:
 
     def facts(self) -> dict[str, str]:
         """Say for diagnostics what runs, what was proved of it, and what is being built meanwhile."""
-        facts, state = self.estimator.describe(), self.estimator.state
+        facts, state = {**self.estimator.describe(), **self.inputs.scaling.facts()}, self.estimator.state
         if not state:
             return facts
         found = state.proved.verdict
@@ -77,23 +77,28 @@ class Pipeline:
         return {**facts, **proof, 'engine build': state.building or 'none under way'}
 
     def warnings(self) -> dict[str, str]:
-        """Say what keeps the node from its best engine, by cause."""
-        state = self.estimator.state
+        """Say what keeps the node from its best engine, and from right metres, by cause."""
+        state, scale = self.estimator.state, self.inputs.scaling.warnings()
         if not state or not state.failure:
-            return {}
+            return scale
         what = state.proved.verdict.what
-        return {'engine failure': f'{what} stands in for a faster engine, which could not be had: {state.failure}'}
+        return {
+            **scale,
+            'engine failure': f'{what} stands in for a faster engine, which could not be had: {state.failure}',
+        }
 
     def _make_depth(self, image: Image | CompressedImage, given: DepthNodeParameters) -> None:
         started_ms, header = now_ms(), image.header
         frame, info = self.inputs.frame(image)
         decoded_ms = now_ms()
         self._inferring = True
-        depth, timings = self.estimator.estimate(frame, max_range_m=given.max_range_m or None)
+        depth, timings = self.estimator.estimate(frame)
         self._inferring = False
+        depth, scale = self.inputs.scaling.correct(depth, given.max_range_m)
         estimated_ms = now_ms()
         self.outputs.publish_depth(depth, info, header, given)
         latency_ms = 1e-6 * (self._node.get_clock().now().nanoseconds - frame.stamp_ns)
+        self.outputs.publish_scale(scale, header)
         self.outputs.publish_views(depth, frame, header, given)
         published_ms = now_ms()
         self._health.processed(latency_ms, timings.engine_ms)
@@ -108,6 +113,7 @@ class Pipeline:
                 post_ms=timings.post_ms,
                 publish_ms=published_ms - estimated_ms,
                 latency_ms=latency_ms,
+                scale=scale.applied,
                 focal_correction=self.estimator.focal_factor(plan, frame.camera),
                 **{f'frames_{kind}': counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
                 **{key: about[key] for key in ('model', 'engine', 'precision')},
