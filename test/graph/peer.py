@@ -145,9 +145,7 @@ class Peer:
         for topic in topics or tuple(self._subscriptions):
             self.node.destroy_subscription(self._subscriptions.pop(topic))
 
-    def only(
-        self, *topics: str, reliability: ReliabilityPolicy = RELIABLE, profile: QoSProfile | None = None
-    ) -> None:
+    def only(self, *topics: str, reliability: ReliabilityPolicy = RELIABLE, profile: QoSProfile | None = None) -> None:
         """Listen to these outputs and no others, and wait until the node has the image subscription it should."""
         self.unsubscribe()
         self.subscribe(*topics, reliability=reliability, profile=profile)
