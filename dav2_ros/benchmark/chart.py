@@ -69,7 +69,7 @@ def _panel(axes, rows: list[Row], measure: Row | None) -> None:
             words += f'\n  error {percent(row.error_p50)}, {percent(row.error_p99)} %'
         axes.text(medians[k] + whiskers[k] + 0.01 * right, k, words, fontsize=6.5, color=INK, va='center',
                   linespacing=0.95)  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row.case.title for row in rows], fontsize=8, color=INK)
+    axes.set_yticks(range(len(rows)), [row.title for row in rows], fontsize=8, color=INK)
     axes.set_xlim(0, 1.02 * right)
     axes.tick_params(axis='x', labelsize=7, colors=FAINT, length=2)
     axes.tick_params(axis='y', length=0)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.benchmark.cases import OUTSIDE, Case
+from dav2_ros.benchmark.cases import AUTO, OUTSIDE, Case
 from dav2_ros.benchmark.machine import available_mb
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
@@ -45,6 +45,12 @@ class Row:
     cold_s: float | None = None  # start of the process to the first depth, where something had to be built
     warm_s: float | None = None  # the same when it was there
     facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name it in a table, with what auto has chosen."""
+        chosen = self.facts if self.case.way == AUTO else {}
+        return f'auto: {chosen["engine"]} {chosen["precision"]}' if chosen else self.case.title
 
     def percentile(self, q: float) -> float:
         """Return the milliseconds of one frame that q per cent of the calls stay under."""

@@ -88,7 +88,7 @@ def table(found: Report, size: int) -> Table:
         is_network = row.case.way != OUTSIDE
         times = measure.percentile(50) / p50 if measure and is_network else None
         drawn.add_row(
-            row.case.title, number(p50), number(p95), number(1e3 / p50) if is_network else '',
+            row.title, number(p50), number(p95), number(1e3 / p50) if is_network else '',
             _or_blank(times, '{:.2f}'), percent(row.error_p50), percent(row.error_p99),
             _or_blank(row.peak_mb, '{:.0f}'), _or_blank(row.warm_s, '{:.1f}'), _or_blank(row.cold_s, '{:.1f}'),
         )  # fmt: skip
@@ -112,7 +112,7 @@ def absent(found: Report) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for row in found.rows:
         if row.absent:
-            reasons.setdefault(row.absent, []).append(f'{row.case.title} at {row.case.size}')
+            reasons.setdefault(row.absent, []).append(f'{row.title} at {row.case.size}')
     return [f'{", ".join(titles)}: {reason}' for reason, titles in reasons.items()]
 
 
@@ -127,7 +127,7 @@ def _row_facts(row: Row, rows: Sequence[Row]) -> dict[str, object]:
     keys = ('error_p50', 'error_p99', 'peak_mb', 'private_mb', 'cold_s', 'warm_s')
     times = {f'{name}_ms': _rounded(row.percentile(q)) for name, q in (('p50', 50), ('p95', 95), ('min', 0)) if row.ms}
     return {
-        'title': case.title,
+        'title': row.title,
         'way': case.way,
         'engine': row.facts.get('engine') or case.engine or None,
         'precision': row.facts.get('precision') or case.precision or None,
