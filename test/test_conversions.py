@@ -208,6 +208,16 @@ def test_depth_in_millimetres_is_rounded_and_unknown_is_zero() -> None:
     assert np.isnan(z_m[0, 0]), 'the map itself is untouched'
 
 
+def test_depth_images_come_back() -> None:
+    z_m = a_depth()
+    np.testing.assert_array_equal(conversions.image_to_depth(conversions.depth_to_image(z_m, '32FC1', Header())), z_m)
+    back_m = conversions.image_to_depth(conversions.depth_to_image(z_m, '16UC1', Header()))
+    np.testing.assert_allclose(back_m[1:], z_m[1:], atol=0.00051)
+    assert np.isnan(back_m[0, :3]).all()
+    with pytest.raises(ValueError, match='is not depth'):
+        conversions.image_to_depth(conversions.colour_to_image(smooth_rgb(), Header()))
+
+
 def test_colour_is_published_as_bgr8() -> None:
     rgb = smooth_rgb()
     np.testing.assert_array_equal(image_to_rgb(conversions.colour_to_image(rgb, Header())), rgb)

@@ -55,6 +55,8 @@ class Robot:
     def see(self, make_sensed=None, *topics: str) -> Answer:
         """Show the picture with what the sensor says of the same moment, until the answer comes."""
         rgb = a_picture(seed=3)
+        if make_sensed:
+            self.peer.until(self.sensor.get_subscription_count, 'a subscription to the sensor')
 
         def make(header):
             header = a_header(next(_headers_ns))
@@ -186,10 +188,12 @@ def test_a_range_finder_is_believed_when_it_has_said_so_thrice(robot, plain_z_m)
             header=a_header_like(header, 'sonar'), field_of_view=0.0, min_range=0.05, max_range=99.0, range=2 * z_m
         )
 
-    first = its.see(sensed)['scale']
-    assert not first.trusted and first.applied == 1.0 and 'takes 7 %' in first.reason
-    scale = its.until_trusted(sensed)['scale']
-    assert scale.applied == pytest.approx(2.0, rel=0.1) and (scale.inliers, scale.total) == (1, 1)
+    scales = [its.see(sensed)['scale']]
+    while not scales[-1].trusted and len(scales) < 20:
+        scales.append(its.see(sensed)['scale'])
+    *before, trusted = scales
+    assert sum('takes 7 %' in scale.reason for scale in before) >= 2 and {scale.applied for scale in before} == {1.0}
+    assert trusted.applied == pytest.approx(2.0, rel=0.1) and (trusted.inliers, trusted.total) == (1, 1)
 
 
 def test_another_cameras_depth_gives_right_metres(robot, plain_z_m) -> None:
