@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.confidence import confidence_of, mask_unsure
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.supply import EngineSupply, State
 from dav2_ros.frames import DepthMap, Frame
@@ -157,26 +158,37 @@ class DepthEstimator:
         camera = camera or Camera.from_hfov(plan.width, plan.height, self.assumed_hfov_rad)
         return plan.camera(camera).f_px / self.info.f_train_px
 
-    def estimate(self, frame: Frame, *, max_range_m: float | None = None) -> tuple[DepthMap, Timings]:
+    def estimate(
+        self, frame: Frame, *, max_range_m: float | None = None, confidence: str = '', min_confidence: float = 0.0
+    ) -> tuple[DepthMap, Timings]:
         """Estimate depth of a frame; beyond `max_range_m`, or the model's own range, it is +inf.
 
-        It is (H, W) with the frame's camera, or, where the output is the network's, (h, w) with that of its grid.
+        With `confidence`, one of confidence.VARIANTS, the map has it, and depth less sure than `min_confidence` is NaN.
+        The full variant looks at the mirrored picture as well: the engine's time twice. Depth is (H, W) with the
+        frame's camera, or, where the output is the network's, (h, w) with that of its grid.
         """
         started = time.perf_counter()
         plan = self.prepare(*frame.rgb.shape[:2])
         engine = self._supply.engine()
         ready = time.perf_counter()
-        z_net_m = engine.infer(frame.rgb[None])[0]  # the engine's buffer
+        mirrored_m = None
+        if confidence == 'full':
+            mirrored_m = engine.infer(frame.rgb[None, :, ::-1])[0][:, ::-1].copy()  # the engine's buffer
+        z_net_m = engine.infer(frame.rgb[None])[0]
         inferred = time.perf_counter()
+        sure = confidence_of(z_net_m, self.info.max_depth_m, mirrored_m) if confidence else None
         z_m = to_metres(z_net_m, self.focal_factor(plan, frame.camera), self.info.max_depth_m, max_range_m)
         if frame.seen is not None:
             z_m[~_resized(frame.seen, z_m.shape)] = np.nan
+        if sure is not None:
+            sure[~np.isfinite(z_m)] = 0.0
+            mask_unsure(z_m, sure, min_confidence)
         done = time.perf_counter()
         timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
         camera = frame.camera
         if camera and engine.spec.output == 'network':
             camera = plan.camera(camera)
-        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id), timings
+        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, sure), timings
 
     def describe(self) -> dict[str, str]:
         """Say what runs, for logs and diagnostics."""

@@ -37,3 +37,4 @@ class DepthMap:
     camera: Camera | None = None
     stamp_ns: int = 0
     frame_id: str = ''
+    confidence: np.ndarray | None = None  # (H, W) float32, 0 to 1 (see confidence.py); None unless asked for

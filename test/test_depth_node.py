@@ -36,7 +36,7 @@ HEIGHT, WIDTH = 48, 64
 @pytest.fixture(scope='module')
 def peer(start) -> Peer:
     """One node for all tests here: whoever leaves it as found may use it."""
-    return start(focal_correction='auto', diagnostics_period_s=0.2)[1]
+    return start(focal_correction='auto', diagnostics_period_s=0.2, cloud_remove_flying=False)[1]
 
 
 def test_every_output_has_the_stamp_and_frame_of_its_image(peer: Peer) -> None:
@@ -261,7 +261,7 @@ def test_diagnostics_tell_how_it_goes(peer: Peer) -> None:
 def test_compressed_images_pixels_fewer_and_rectified(start) -> None:
     """Everything that is fixed while configured, at other than its default."""
     _, peer = start(
-        input_transport='compressed', rectified_input=True, depth_encoding='16UC1', depth_stride=2,
+        input_transport='compressed', rectified_input=True, depth_encoding='16UC1', depth_stride=2, cloud_remove_flying=False,
         remap=['image:=front/image_raw', 'camera_info:=front/info'],
     )  # fmt: skip
     picture = peer.node.create_publisher(CompressedImage, 'front/image_raw/compressed', qos(BEST_EFFORT))

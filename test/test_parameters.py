@@ -14,7 +14,8 @@ pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test
 import yaml
 
 from dav2_ros.estimator import FOCAL_CORRECTIONS
-from dav2_ros.nodes.parameters import ANY_TIME, NEVER, UNCONFIGURED, DepthNodeParameters, to_yaml
+from dav2_ros.nodes.parameter import ANY_TIME, NEVER, UNCONFIGURED
+from dav2_ros.nodes.parameters import DepthNodeParameters, to_yaml
 
 ROOT = Path(__file__).parents[1]
 FIELDS = fields(DepthNodeParameters)

@@ -179,15 +179,16 @@ def fields_of(points: np.ndarray) -> list[PointField]:
     ]
 
 
-def cloud_to_msg(points: np.ndarray, header: Header) -> PointCloud2:
-    """Make an organised PointCloud2 of a (H, W) structured array of float32 fields; NaN points are in it."""
+def cloud_to_msg(points: np.ndarray, header: Header, *, is_dense: bool = False) -> PointCloud2:
+    """Make a PointCloud2 of a (H, W) structured array of float32 fields; NaN points may be in it unless it is dense."""
     height, width = points.shape
     if POINT_CLOUD2:  # given the flat points: it swaps width and height of organised ones
         msg = POINT_CLOUD2.create_cloud(header, fields_of(points), np.ascontiguousarray(points).reshape(-1))
     else:
-        msg = PointCloud2(header=header, fields=fields_of(points), is_dense=False, point_step=points.dtype.itemsize)
+        msg = PointCloud2(header=header, fields=fields_of(points), point_step=points.dtype.itemsize)
         msg.is_bigendian = sys.byteorder == 'big'
         _fill(msg.data, points)
+    msg.is_dense = is_dense
     msg.height, msg.width, msg.row_step = height, width, width * points.dtype.itemsize
     return msg
 

@@ -14,7 +14,6 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from dav2_ros.cloud import CloudMaker
-from dav2_ros.cloud_options import CloudOptions
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.colour import colourise
 from dav2_ros.nodes.camera_info import camera_info_for
@@ -44,6 +43,7 @@ class Outputs:
         try:
             self._depth = self._advertise(Image, 'depth/image')
             self._info = self._advertise(CameraInfo, 'depth/camera_info')
+            self._confidence = self._advertise(Image, 'depth/confidence')
             self._colour = self._advertise(Image, 'depth/color')
             self._points = self._advertise(PointCloud2, 'points')
             if InferenceStats:
@@ -72,6 +72,10 @@ class Outputs:
         """Tell whether anybody listens to any output."""
         return any(map(_wanted, self._publishers))
 
+    def wants_confidence(self) -> bool:
+        """Tell whether anybody listens to the confidence."""
+        return _wanted(self._confidence)
+
     def wants_stats(self) -> bool:
         """Tell whether anybody listens to the statistics."""
         return bool(InferenceStats) and _wanted(self._stats)
@@ -90,14 +94,14 @@ class Outputs:
             self._info.publish(info)
 
     def publish_views(self, depth: DepthMap, frame: Frame, header: Header, given: DepthNodeParameters) -> None:
-        """Publish the cloud, if the camera is calibrated, and the colour picture."""
+        """Publish the cloud, if the camera is calibrated, the confidence and the colour picture."""
         if depth.camera and _wanted(self._points):
-            points = self._cloud_maker.make(
-                depth,
-                _coloured_at(depth, frame.rgb),
-                CloudOptions(given.min_range_m, given.max_range_m, given.cloud_stride),
-            )
-            self._points.publish(cloud_to_msg(points, header))
+            options = given.cloud_options
+            points = self._cloud_maker.make(depth, _coloured_at(depth, frame.rgb), options)
+            self._points.publish(cloud_to_msg(points, header, is_dense=options.is_dense))
+        if depth.confidence is not None and _wanted(self._confidence):
+            confidence = depth.confidence[:: given.depth_stride, :: given.depth_stride]
+            self._confidence.publish(depth_to_image(confidence, '32FC1', header))
         if _wanted(self._colour):
             z_m = np.ascontiguousarray(depth.z_m[:: given.depth_stride, :: given.depth_stride])
             rgb = colourise(z_m, given.colour_near_m, given.colour_far_m)

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 ANY_TIME = 'takes effect on the next frame'
@@ -23,3 +24,29 @@ def parameter(
     """Make a dataclass field that knows all about a parameter."""
     about = {'meaning': meaning, 'changes': changes, 'bounds': bounds, 'choices': choices}
     return field(default=default, metadata=about)
+
+
+def check(given: Any) -> None:
+    """Raise ValueError, one sentence, if a field of a dataclass of parameters is out of its bounds or choices."""
+    for each in fields(given):
+        value, bounds, choices = getattr(given, each.name), each.metadata['bounds'], each.metadata['choices']
+        if bounds and not bounds[0] <= value <= bounds[1]:
+            raise ValueError(f'{each.name} is {value}: choose a value from {bounds[0]} to {bounds[1]}.')
+        if choices and value not in choices:
+            raise ValueError(f'{each.name} is {value!r}: choose one of {", ".join(map(repr, choices))}.')
+
+
+@dataclass(frozen=True)
+class Changeable:
+    """A dataclass of parameters that a running node may be asked to change."""
+
+    def changed(self, values: Mapping[str, Any], *, configured: bool) -> Any:
+        """Return the parameters after a change; names that are not ours are left to others.
+
+        Raises ValueError, one sentence, if a value is bad or must not change while the node is configured.
+        """
+        ours = {each.name: each for each in fields(self) if each.name in values}
+        for name, each in ours.items():
+            if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
+                raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')
+        return replace(self, **{name: values[name] for name in ours})

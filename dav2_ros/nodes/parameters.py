@@ -9,21 +9,24 @@ writes the YAML again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
+from dav2_ros.confidence import VARIANTS
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import OUTPUTS, PRECISIONS
 from dav2_ros.models.info import KINDS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PRESETS
-from dav2_ros.nodes.parameter import ANY_TIME, NEVER, UNCONFIGURED, parameter
+from dav2_ros.nodes.cloud_parameters import CloudParameters
+from dav2_ros.nodes.parameter import ANY_TIME, NEVER, Changeable, check, parameter
 from dav2_ros.nodes.scale_parameters import ScaleParameters
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+
+Declared = TypeVar('Declared')
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,12 @@ class FrameParameters:
         changes=ANY_TIME,
         bounds=(0.0, 1000.0),
     )
-    min_range_m: float = parameter(
-        0.0, 'Points nearer than this are left out of the cloud.', changes=ANY_TIME, bounds=(0.0, 1000.0)
+    confidence: str = parameter(
+        'cheap', 'What confidence is made of: cheap, of the depth map; full, of a second look at the mirrored image.',
+        changes=ANY_TIME, choices=VARIANTS,
+    )  # fmt: skip
+    min_confidence: float = parameter(
+        0.0, 'Depth less sure than this becomes NaN; 0: all stays.', changes=ANY_TIME, bounds=(0.0, 1.0)
     )
     colour_near_m: float = parameter(
         0.5, 'Depth at the near end of the colours.', changes=ANY_TIME, bounds=(0.01, 1000.0)
@@ -99,17 +106,9 @@ class FrameParameters:
     colour_far_m: float = parameter(
         40.0, 'Depth at the far end of the colours.', changes=ANY_TIME, bounds=(0.01, 1000.0)
     )
-    cloud_stride: int = parameter(
-        1, 'One point for every n-th pixel of every n-th row.', changes=ANY_TIME, bounds=(1, 16)
-    )
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value, bounds, choices = getattr(self, each.name), each.metadata['bounds'], each.metadata['choices']
-            if bounds and not bounds[0] <= value <= bounds[1]:
-                raise ValueError(f'{each.name} is {value}: choose a value from {bounds[0]} to {bounds[1]}.')
-            if choices and value not in choices:
-                raise ValueError(f'{each.name} is {value!r}: choose one of {", ".join(map(repr, choices))}.')
+        check(self)
         for near, far in (('colour_near_m', 'colour_far_m'), ('min_range_m', 'max_range_m')):
             near_m, far_m = getattr(self, near), getattr(self, far)
             if far_m and near_m >= far_m:
@@ -117,22 +116,11 @@ class FrameParameters:
 
 
 @dataclass(frozen=True)
-class DepthNodeParameters(ScaleParameters, FrameParameters):
+class DepthNodeParameters(ScaleParameters, CloudParameters, FrameParameters, Changeable):
     """The parameters of the depth node. Raises ValueError, one sentence, for values that no node can have."""
 
-    def changed(self, values: Mapping[str, Any], *, configured: bool) -> DepthNodeParameters:
-        """Return the parameters after a change; names that are not ours are left to others.
 
-        Raises ValueError, one sentence, if a value is bad or must not change while the node is configured.
-        """
-        ours = {each.name: each for each in fields(self) if each.name in values}
-        for name, each in ours.items():
-            if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
-                raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')
-        return replace(self, **{name: values[name] for name in ours})
-
-
-def declare(node: Node) -> DepthNodeParameters:
+def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
     """Declare every parameter with its description and range, and return what the user gave.
 
     Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type.
@@ -140,7 +128,7 @@ def declare(node: Node) -> DepthNodeParameters:
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
     values = {}
-    for each in fields(DepthNodeParameters):
+    for each in fields(kind):
         about = each.metadata
         descriptor = ParameterDescriptor(
             description=f'{about["meaning"]} It {_changes(about["changes"])}.',
@@ -154,7 +142,7 @@ def declare(node: Node) -> DepthNodeParameters:
             low, high = about['bounds']
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
         values[each.name] = node.declare_parameter(each.name, each.default, descriptor).value
-    return DepthNodeParameters(**values)
+    return kind(**values)
 
 
 def to_yaml() -> str:

@@ -92,7 +92,8 @@ class Pipeline:
         frame, info = self.inputs.frame(image)
         decoded_ms = now_ms()
         self._inferring = True
-        depth, timings = self.estimator.estimate(frame)
+        wanted = given.confidence if self.outputs.wants_confidence() or given.min_confidence else ''
+        depth, timings = self.estimator.estimate(frame, confidence=wanted, min_confidence=given.min_confidence)
         self._inferring = False
         depth, scale = self.inputs.scaling.correct(depth, given.max_range_m)
         estimated_ms = now_ms()

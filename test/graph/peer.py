@@ -31,6 +31,7 @@ OUTPUTS = {
     'depth/image': Image,
     'depth/camera_info': CameraInfo,
     'depth/color': Image,
+    'depth/confidence': Image,
     'points': PointCloud2,
     'stats': InferenceStats,
     'scale': ScaleEstimate,
