@@ -19,7 +19,7 @@ pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip insta
 from graph import consumers
 from graph.consumers import PROFILES, CameraCache, exact_sets, metres, pcl_points, pixels
 from graph.peer import PATIENCE_S, Peer, stamp_ns
-from graph.scene import CAMERA, EXACT, HALF_MM, HEIGHT, TILT, WALL_M, WIDTH, picture_of, scene_m, show
+from graph.scene import CAMERA, EXACT, HALF_MM, HEIGHT, TILT, WALL_M, WIDTH, picture_of, scene_m, scene_points, show
 from sensor_msgs.msg import CameraInfo, Image
 
 
@@ -57,8 +57,7 @@ def test_depth_image_proc_makes_our_points_of_our_depth(peer: Peer, node: str) -
     assert (info.distortion_model, list(info.d)) == ('plumb_bob', [0.0] * 5), 'equidistant without D is no pinhole'
     lifted, ours = consumers.point_cloud_xyz(depth, info), pcl_points(answer['points'])
     step = WIDTH // depth.width
-    wanted = np.where(np.isfinite(scene_m()), scene_m(), np.nan)[::step, ::step]
-    np.testing.assert_allclose(lifted[..., 2], wanted, atol=HALF_MM)
+    np.testing.assert_allclose(lifted, scene_points()[::step, ::step], atol=HALF_MM)
     for axis, name in enumerate('xyz'):
         np.testing.assert_allclose(ours[name], lifted[..., axis], atol=HALF_MM)
     assert not (lifted == 0).all(axis=-1).any(), 'a point at the origin: 0.0 in a 32FC1 image'

@@ -15,7 +15,7 @@ pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip insta
 from graph import consumers
 from graph.consumers import PROFILES, iterate, pcl_points, to_base, xyz
 from graph.peer import Peer, stamp_ns
-from graph.scene import CAMERA, CAMERA_HEIGHT_M, EXACT, HALF_MM, HEIGHT, TILT, WALL_M, WIDTH, scene_m, show
+from graph.scene import CAMERA_HEIGHT_M, EXACT, HALF_MM, HEIGHT, TILT, WALL_M, WIDTH, scene_points, show
 
 STRIDE = 4
 
@@ -23,14 +23,6 @@ STRIDE = 4
 @pytest.fixture(scope='module')
 def peer(start) -> Peer:
     return start(**EXACT)[1]
-
-
-def true_points() -> np.ndarray:
-    """Return the (N, 3) points of the scene in the base frame."""
-    z_m = scene_m()
-    v, u = np.indices(z_m.shape)
-    optical = np.stack([(u - CAMERA.cx) / CAMERA.fx * z_m, (v - CAMERA.cy) / CAMERA.fy * z_m, z_m], axis=-1)
-    return to_base(optical[np.isfinite(z_m)], CAMERA_HEIGHT_M)
 
 
 def wall_offset_m(points: np.ndarray) -> np.ndarray:
@@ -61,7 +53,7 @@ def test_nav2_s_voxel_layer_marks_the_wall_and_nothing_else(peer: Peer) -> None:
     assert len(marked) > 300 and np.isfinite(marked).all()
     np.testing.assert_allclose(wall_offset_m(marked), 0, atol=2 * HALF_MM)
     assert len(consumers.nav2_obstacles(answer['points'], CAMERA_HEIGHT_M, low=0.05, high=1.0, max_range=2.0)) == 0
-    cells, truth = _columns(marked), true_points()
+    cells, truth = _columns(marked), to_base(scene_points(), CAMERA_HEIGHT_M).reshape(-1, 3)
     truth = truth[(truth[:, 2] >= 0.05) & (truth[:, 2] <= 1.0)]
     around = set().union(*(_columns(truth + np.array([shift_m, 0, 0])) for shift_m in (-2 * HALF_MM, 0, 2 * HALF_MM)))
     assert cells <= around and len(cells) > 0.9 * len(_columns(truth))

@@ -33,6 +33,13 @@ def scene_m() -> np.ndarray:
     return z_m
 
 
+def scene_points() -> np.ndarray:
+    """Return the true points (H, W, 3) of the scene in the optical frame; NaN where depth is unknown or infinite."""
+    v, u = np.indices((HEIGHT, WIDTH))
+    z_m = np.where(np.isfinite(scene_m()), scene_m(), np.nan)
+    return np.stack([(u - CAMERA.cx) / CAMERA.fx * z_m, (v - CAMERA.cy) / CAMERA.fy * z_m, z_m], axis=-1)
+
+
 def picture_of(z_m: np.ndarray) -> np.ndarray:
     """Write depth into a picture, as graph/picture_depth_node.py reads it."""
     mm = np.nan_to_num(1000 * z_m, nan=0, posinf=FAR_MM).round().astype(int)
