@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,18 +33,34 @@ def wall_offset_m(points: np.ndarray) -> np.ndarray:
     return points[:, 0] - TILT * points[:, 1] - WALL_M
 
 
-def test_points_are_laid_out_as_every_reader_of_clouds_reads_them(peer: Peer) -> None:
+@contextmanager
+def settings(peer: Peer, **values: Any) -> Iterator[None]:
+    """Set parameters of the node for a while."""
+    before = {name: peer.get(name) for name in values}
+    try:
+        for name, value in values.items():
+            assert peer.set(name, value) == (True, '')
+        yield
+    finally:
+        for name, value in before.items():
+            peer.set(name, value)
+
+
+@pytest.mark.parametrize('values', [{}, {'cloud_organised': False}, {'cloud_voxel_m': 0.1}], ids=str)
+def test_points_are_laid_out_as_every_reader_of_clouds_reads_them(peer: Peer, values: dict) -> None:
     """PCL by rows, the iterators straight through: the same points, NaN in all three of what is no point."""
     peer.only('points')
-    cloud = show(peer)['points']
+    with settings(peer, **values):
+        cloud = show(peer)['points']
     assert [(field.name, field.offset) for field in cloud.fields][:3] == [('x', 0), ('y', 4), ('z', 8)]
     assert cloud.row_step == cloud.width * cloud.point_step, 'iterators know no row padding'
     by_pcl = pcl_points(cloud)
     for name in 'xyz':
         np.testing.assert_array_equal(iterate(cloud, name), by_pcl[name].ravel())
     broken = np.isnan(xyz(cloud))
-    assert broken.any() and not cloud.is_dense, 'PCL skips the test for NaN in a cloud that says it is dense'
     assert (broken.all(axis=1) == broken.any(axis=1)).all() and not np.isinf(xyz(cloud)).any()
+    assert cloud.is_dense == (not broken.any()), 'PCL skips the test for NaN in a cloud that says it is dense'
+    assert (cloud.height, cloud.is_dense) == ((1, True) if values else (HEIGHT, False)) and len(broken) > 100
 
 
 def test_nav2_s_voxel_layer_marks_the_wall_and_nothing_else(peer: Peer) -> None:
@@ -92,17 +111,17 @@ def test_octomap_server_gets_few_points_of_the_same_surfaces(peer: Peer) -> None
     """Stride n leaves a point in n x n, each where it was; range cuts what the tree would trace for nothing."""
     peer.only('points', profile=PROFILES['octomap_server'])
     dense = pcl_points(show(peer)['points'])
-    try:
-        assert peer.set('cloud_stride', STRIDE)[0]
+    with settings(peer, cloud_stride=STRIDE):
         sparse = pcl_points(show(peer)['points'])
         assert sparse.shape == (HEIGHT // STRIDE, WIDTH // STRIDE)
         for name in 'xyzrgb':
             np.testing.assert_array_equal(sparse[name], dense[name][::STRIDE, ::STRIDE])
-        assert peer.set('max_range_m', 2.0)[0]
-        near = xyz(show(peer)['points'])
-    finally:
-        peer.set('cloud_stride', 1)
-        peer.set('max_range_m', 0.0)
+        with settings(peer, max_range_m=2.0):
+            near = xyz(show(peer)['points'])
+    with settings(peer, cloud_voxel_m=0.1):
+        voxels = to_base(xyz(show(peer)['points']), CAMERA_HEIGHT_M)
+    assert 100 < len(voxels) < 0.5 * np.isfinite(dense['z']).sum()
+    assert (np.minimum(np.abs(voxels[:, 2]), np.abs(wall_offset_m(voxels))) < 0.1).all(), 'off both floor and wall'
     near = near[np.isfinite(near).all(axis=1)]
     assert 0 < len(near) < np.isfinite(sparse['z']).sum() and near[:, 2].max() <= 2.0
     keys = consumers.octomap_keys(to_base(near, CAMERA_HEIGHT_M), 0.1)

@@ -64,7 +64,8 @@ def test_every_parameter_of_ours_is_one_and_may_have_that_value() -> None:
 
 def test_parameters_in_the_prose_are_ours_or_named_as_theirs() -> None:
     """A parameter of ours that is renamed must not live on in a sentence."""
-    for name in ('rectify', 'rectified_input', 'max_hfov_deg', 'depth_stride', 'output_size', 'max_range_m'):
+    frame = ('rectify', 'rectified_input', 'max_hfov_deg', 'depth_stride', 'output_size', 'max_range_m')
+    for name in (*frame, 'scale_source', 'cloud_remove_ground', 'cloud_voxel_m', 'cloud_organised'):
         assert f'`{name}' in TEXT and name in DepthNodeParameters.__dataclass_fields__, name
 
 
