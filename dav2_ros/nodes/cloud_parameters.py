@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dav2_ros.cloud_options import CloudOptions
-from dav2_ros.nodes.parameter import ANY_TIME, parameter
+from dav2_ros.nodes.parameter import ANY_TIME, NEVER, Changeable, check, parameter
 
 OPTIONS = {each.name: each for each in fields(CloudOptions)}
 
@@ -36,3 +36,16 @@ class CloudParameters:
         """The same, as the cloud's maker takes it."""
         own = {name: getattr(self, name if hasattr(self, name) else f'cloud_{name}') for name in OPTIONS}
         return CloudOptions(**own)
+
+
+@dataclass(frozen=True)
+class CloudNodeParameters(CloudParameters, Changeable):
+    """The parameters of the cloud node. Raises ValueError, one sentence, for values that no node can have."""
+
+    max_range_m: float = of_cloud('max_range_m')
+    colour: bool = parameter(False, 'Wait for the `rgb/image` of the stamp of each depth image.', changes=NEVER)
+    rectified_input: bool = parameter(True, 'The depth image is rectified: P describes it, not K and D.', changes=NEVER)
+
+    def __post_init__(self) -> None:
+        check(self)
+        _ = self.cloud_options  # what does not go together

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The cloud node: any depth image in, the same clouds out as the depth node's.
+
+    depth/image, depth/camera_info, rgb/image -> [newest wins] -> CloudMaker -> points
+
+Depth is 32FC1 metres or 16UC1 millimetres, of a depth camera or a recording as well as ours. With `colour`, a depth
+image waits for the colour image of its stamp, registered to it: of the same camera, of any size.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from dav2_ros.cloud import CloudMaker
+from dav2_ros.frames import DepthMap
+from dav2_ros.nodes import parameters
+from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
+from dav2_ros.nodes.cloud_parameters import CloudNodeParameters
+from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
+from dav2_ros.nodes.diagnostics import SparingLog
+from dav2_ros.nodes.latest import Worker
+from dav2_ros.nodes.qos import publish, subscribe
+
+DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
+UNPAIRED = 8  # images of one kind that wait for the other
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A depth image, and the colour image of its stamp if there is to be one."""
+
+    depth: Image
+    colour: Image | None
+
+
+class CloudNode(Node):
+    """See the module; parameters in cloud_parameters.py."""
+
+    def __init__(self, **options) -> None:
+        super().__init__('cloud', **options)
+        self.parameters = parameters.declare(self, CloudNodeParameters)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._log = SparingLog(self.get_logger())
+        self._maker = CloudMaker()
+        self._subscriptions_open: list[Subscription] = []
+        self._worker = Worker(self._process, lambda: None, 'cloud').__enter__()
+        self._points = publish(self, PointCloud2, 'points', matched=self._follow_demand, warn=self._warn)
+        self.create_timer(DEMAND_S, self._follow_demand, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def close(self) -> None:
+        """Finish the cloud in hand."""
+        self._worker.__exit__()
+
+    def _warn(self, cause: str, sentence: str) -> None:
+        if sentence:
+            self._log.error(sentence)
+
+    def _follow_demand(self) -> None:
+        """Listen exactly while somebody wants points."""
+        wanted = self._points.get_subscription_count() > 0
+        if wanted and not self._subscriptions_open:
+            self._infos, self._waiting = RecentInfos(), {'depth': {}, 'colour': {}}
+            topics = {'depth/camera_info': (CameraInfo, self._infos.add)}
+            topics['depth/image'] = (Image, lambda image: self._receive('depth', image))
+            if self.parameters.colour:
+                topics['rgb/image'] = (Image, lambda image: self._receive('colour', image))
+            self._subscriptions_open = [subscribe(self, k, t, f, warn=self._warn) for t, (k, f) in topics.items()]
+        elif not wanted:
+            for subscription in self._subscriptions_open:
+                self.destroy_subscription(subscription)
+            self._subscriptions_open = []
+
+    def _receive(self, kind: str, image: Image) -> None:
+        if not self.parameters.colour:
+            self._worker.put(Pair(image, None))
+            return
+        stamp, other = (image.header.stamp.sec, image.header.stamp.nanosec), 'colour' if kind == 'depth' else 'depth'
+        partner = self._waiting[other].pop(stamp, None)
+        if partner is None:
+            mine = self._waiting[kind]
+            mine[stamp] = image
+            if len(mine) > UNPAIRED:
+                mine.pop(next(iter(mine)))
+                self._log.error(f'{UNPAIRED} {kind} images have no {other} image of their stamp: set colour to false.')
+        else:
+            self._worker.put(Pair(image, partner) if kind == 'depth' else Pair(partner, image))
+
+    def _process(self, pair: Pair) -> None:
+        try:
+            self._points.publish(self._cloud(pair))
+        except Exception as error:  # a bad image: the next one gets its chance
+            self._log.error(f'No cloud: {error}')
+
+    def _cloud(self, pair: Pair) -> PointCloud2:
+        header, options = pair.depth.header, self.parameters.cloud_options
+        z_m = image_to_depth(pair.depth)
+        z_m[~(z_m > 0)] = np.nan  # some cameras say 0 for unknown in 32FC1 too
+        height, width = z_m.shape
+        info = self._infos.match(header, width, height)
+        camera = camera_from_info(info, self.parameters.rectified_input) if info else None
+        rgb = image_to_rgb(pair.colour) if pair.colour else None
+        if rgb is not None and rgb.shape[:2] != (height, width):
+            rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+        points = self._maker.make(DepthMap(z_m, camera), rgb, options)
+        return cloud_to_msg(points, header, is_dense=options.is_dense)
+
+    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        values = {change.name: change.value for change in changes}
+        try:
+            self.parameters = self.parameters.changed(values, configured=True)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop."""
+    rclpy.init(args=args)
+    executor = SingleThreadedExecutor()
+    try:
+        node = CloudNode()
+    except (ParameterException, ValueError) as error:
+        rclpy.logging.get_logger('cloud').fatal(f'Bad parameter: {error}')
+        rclpy.try_shutdown()
+        return 1
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch may send its own after Ctrl-C: clean up in peace
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
