@@ -131,9 +131,9 @@ class TestSwitch:
 
 
 def damage() -> None:
-    """Change one byte of everything that was built, and leave the verdicts and references."""
+    """Change one byte of what was built last, and leave verdicts and references."""
     for folder, manifest in cache.entries():
-        if manifest['key']['what'] in ('onnx', 'openvino'):
+        if manifest['key']['what'] == {'onnxruntime': 'onnx'}.get(BUILT, BUILT):
             for file in json.loads((folder / cache.MANIFEST).read_text())['files']:
                 bytes_ = bytearray((folder / file).read_bytes())
                 bytes_[len(bytes_) // 2] ^= 255
@@ -286,10 +286,7 @@ class TestEstimator:
             for height, width in ((60, 90), (90, 60)):
                 depth, _ = estimator.estimate(Frame(np.full((height, width, 3), 90, np.uint8)))
                 assert depth.z_m.shape == (height, width) and estimator.engine.name == 'torch'
-            builders = [thread for thread in threading.enumerate() if thread.name == THREAD]
-            assert len(builders) == 2, 'one gives up, one waits for its turn'
         end_s = time.monotonic() + 120
         while is_building() and time.monotonic() < end_s:
             time.sleep(0.05)
         assert not is_building(), 'a builder that nobody wants goes on'
-        assert not [m for _, m in cache.entries() if m['key']['what'].startswith('proof')], 'and proved what it made'
