@@ -179,8 +179,14 @@ class TestInt8:
             quantised.graph.write_bytes(content)
         assert find_quantised(checkpoint, self.PLAN) == quantised
 
-    def test_nothing_is_left_where_quantising_fails(self, checkpoint):
+    def test_nothing_is_left_where_quantising_fails(self, monkeypatch, checkpoint, rgb):
+        def fails(picture, plan):
+            raise OSError('the disk is full')
+
+        monkeypatch.setattr('dav2_ros.engines.quantise._image', fails)
         before = [folder for folder, _ in cache.entries()]
-        with pytest.raises(cv2.error):
-            quantise(checkpoint, self.PLAN, [np.zeros((0, 0, 3), np.uint8)])
-        assert [folder for folder, _ in cache.entries()] == before
+        with pytest.raises(OSError, match='the disk is full'):
+            quantise(checkpoint, self.PLAN, [rgb[:30]])
+        assert [folder for folder, _ in cache.entries() if '-quantised-' in folder.name] == [
+            folder for folder in before if '-quantised-' in folder.name
+        ]
