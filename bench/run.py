@@ -67,6 +67,7 @@ def around_the_network() -> dict[str, list[float]]:
     from std_msgs.msg import Header
 
     from dav2_ros.cloud import CloudMaker
+    from dav2_ros.cloud_options import CloudOptions
     from dav2_ros.frames import DepthMap
     from dav2_ros.media.colour import colourise
     from dav2_ros.nodes.conversions import cloud_to_msg, depth_to_image
@@ -83,12 +84,40 @@ def around_the_network() -> dict[str, list[float]]:
         found[f'resize and normalise to {net}'] = timed(lambda kept=kept: kept.apply(one.rgb))
         found[f'depth back from {net}'] = timed(lambda kept=kept, small=small: kept.undo(small))
     depth = DepthMap(plan.undo(small), one.camera)
-    points = maker.make(depth, one.rgb)
-    found['cloud: 307,200 points'] = timed(lambda: maker.make(depth, one.rgb))
+    plain = CloudOptions(remove_flying=False)
+    points = maker.make(depth, one.rgb, plain)
+    found['cloud: 307,200 points'] = timed(lambda: maker.make(depth, one.rgb, plain))
     found['cloud into its message'] = timed(lambda: cloud_to_msg(points, header))
-    found['cloud, points and message (target 4)'] = timed(lambda: cloud_to_msg(maker.make(depth, one.rgb), header))
+    found['cloud, points and message (target 4)'] = timed(
+        lambda: cloud_to_msg(maker.make(depth, one.rgb, plain), header)
+    )
     found['depth into its message'] = timed(lambda: depth_to_image(depth.z_m, '32FC1', header))
     found['colour picture'] = timed(lambda: colourise(depth.z_m, 0.3, 20.0))
+    return found
+
+
+def clouds() -> dict[str, list[float]]:
+    """Time clouds for navigation, and confidence, on a rendered 640x480 scene with edges as a network draws them."""
+    from dav2_ros.cloud import CloudMaker
+    from dav2_ros.cloud_options import CloudOptions
+    from dav2_ros.confidence import confidence_of
+    from dav2_ros.evaluation.flying import softened
+    from dav2_ros.frames import DepthMap
+    from dav2_training.data.procedural import ProceduralScenes
+
+    one = frame()
+    depth = DepthMap(softened(ProceduralScenes(7, HEIGHT, WIDTH).batch([3]).z_m[0].numpy()), one.camera)
+    asked = {
+        'cloud without flying points (target 4)': CloudOptions(),
+        'the same, dense': CloudOptions(organised=False),
+        'the same, one point per 5 cm voxel': CloudOptions(voxel_m=0.05),
+        'the same, without the ground': CloudOptions(remove_ground=True),
+    }
+    makers = {name: CloudMaker() for name in asked}
+    found = {n: timed(lambda n=n, o=o: makers[n].make(depth, one.rgb, o)) for n, o in asked.items()}
+    found['confidence, cheap'] = timed(lambda: confidence_of(depth.z_m, 80.0))
+    mirrored_m = np.ascontiguousarray(depth.z_m[:, ::-1])
+    found['confidence, full, without the second look'] = timed(lambda: confidence_of(depth.z_m, 80.0, mirrored_m))
     return found
 
 
