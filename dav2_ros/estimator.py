@@ -25,6 +25,7 @@ from dav2_ros.resize import ResizePlan
 
 LOG = logging.getLogger(__name__)
 FOCAL_CORRECTIONS = ('auto', 'on', 'off')
+SQUARE = 0.02  # fy / fx this close to 1 is a calibration's noise, not the shape of a pixel
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class DepthEstimator:
         focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
             trained in canonical-camera space, where it is exact, and off for the others.
         assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
+        turns: counter-clockwise quarter turns that bring a picture upright, for a camera mounted on its head (2) or its
+            side (1, 3). The network sees it upright; depth belongs to the picture as it came.
         output: `camera` for depth of every pixel of the picture, `network` for the smaller map that the network gives,
             with the camera that belongs to it.
         background: start with an engine that opens in seconds, and change to the fastest one between two frames, when
@@ -70,6 +73,7 @@ class DepthEstimator:
         size: int | None = None,
         focal_correction: str = 'auto',
         assumed_hfov_deg: float = 60.0,
+        turns: int = 0,
         output: str = 'camera',
         background: bool = False,
         say: Callable[[str], None] = LOG.info,
@@ -88,6 +92,7 @@ class DepthEstimator:
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
         self._choice = {'name': engine, 'device': device, 'precision': precision, 'output': output}
+        self._turns = turns
         self._background, self._say, self._warn = background, say, warn
 
     def _decide(self, focal_correction: str) -> bool:
@@ -119,12 +124,16 @@ class DepthEstimator:
         state = self.state
         return state.proved.engine if state else None
 
-    def prepare(self, height: int, width: int) -> ResizePlan:
+    def prepare(self, height: int, width: int, camera: Camera | None = None) -> ResizePlan:
         """Open and prove the engine for pictures of this shape, unless it is open, and return how they are resized.
 
-        Raises EngineError that says of every engine tried why it is not used.
+        The plan is that of the upright picture; pixels that are not square become square by it. Raises EngineError that
+        says of every engine tried why it is not used.
         """
-        plan = ResizePlan.lower_bound(height, width, self.size)
+        if self._turns % 2:
+            height, width = width, height
+        stretch = camera.turned(self._turns).fy_px / camera.turned(self._turns).fx_px if camera else 1.0
+        plan = ResizePlan.lower_bound(height, width, self.size, stretch if abs(stretch - 1.0) > SQUARE else 1.0)
         if self._supply is None or self._supply.spec.plan != plan:
             last, self._supply = self._supply, None
             if last:
@@ -155,8 +164,12 @@ class DepthEstimator:
         """
         if not self.corrects_focal:
             return 1.0
-        camera = camera or Camera.from_hfov(plan.width, plan.height, self.assumed_hfov_rad)
-        return plan.camera(camera).f_px / self.info.f_train_px
+        upright = camera.turned(self._turns) if camera else self._assumed_camera(plan)
+        return plan.camera(upright).f_px / self.info.f_train_px
+
+    def _assumed_camera(self, plan: ResizePlan) -> Camera:
+        height, width = (plan.width, plan.height) if self._turns % 2 else (plan.height, plan.width)
+        return Camera.from_hfov(width, height, self.assumed_hfov_rad).turned(self._turns)
 
     def estimate(
         self, frame: Frame, *, max_range_m: float | None = None, confidence: str = '', min_confidence: float = 0.0
@@ -168,13 +181,14 @@ class DepthEstimator:
         frame's camera, or, where the output is the network's, (h, w) with that of its grid.
         """
         started = time.perf_counter()
-        plan = self.prepare(*frame.rgb.shape[:2])
+        plan = self.prepare(*frame.rgb.shape[:2], frame.camera)
         engine = self._supply.engine()
         ready = time.perf_counter()
+        upright = np.rot90(frame.rgb, self._turns)
         mirrored_m = None
         if confidence == 'full':
-            mirrored_m = engine.infer(frame.rgb[None, :, ::-1])[0][:, ::-1].copy()  # the engine's buffer
-        z_net_m = engine.infer(frame.rgb[None])[0]
+            mirrored_m = self._turned_back(engine.infer(upright[None, :, ::-1])[0][:, ::-1]).copy()  # its buffer
+        z_net_m = self._turned_back(engine.infer(upright[None])[0])
         inferred = time.perf_counter()
         sure = confidence_of(z_net_m, self.info.max_depth_m, mirrored_m) if confidence else None
         z_m = to_metres(z_net_m, self.focal_factor(plan, frame.camera), self.info.max_depth_m, max_range_m)
@@ -187,8 +201,11 @@ class DepthEstimator:
         timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
         camera = frame.camera
         if camera and engine.spec.output == 'network':
-            camera = plan.camera(camera)
+            camera = camera.resized(*z_m.shape[::-1])
         return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, sure), timings
+
+    def _turned_back(self, z_net_m: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.rot90(z_net_m, -self._turns)) if self._turns else z_net_m
 
     def describe(self) -> dict[str, str]:
         """Say what runs, for logs and diagnostics."""

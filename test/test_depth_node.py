@@ -261,7 +261,8 @@ def test_diagnostics_tell_how_it_goes(peer: Peer) -> None:
 def test_compressed_images_pixels_fewer_and_rectified(start) -> None:
     """Everything that is fixed while configured, at other than its default."""
     _, peer = start(
-        input_transport='compressed', rectified_input=True, depth_encoding='16UC1', depth_stride=2, cloud_remove_flying=False,
+        input_transport='compressed', rectified_input=True, depth_encoding='16UC1', depth_stride=2,
+        cloud_remove_flying=False,
         remap=['image:=front/image_raw', 'camera_info:=front/info'],
     )  # fmt: skip
     picture = peer.node.create_publisher(CompressedImage, 'front/image_raw/compressed', qos(BEST_EFFORT))

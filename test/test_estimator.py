@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -251,3 +252,41 @@ class TestOutput:
         slope_m = max(np.abs(np.diff(z_m, axis=axis)).max() for axis in (0, 1))  # from cell to cell
         off_m = np.abs(CAMERA.unproject(plan.undo(z_m)) @ normal + 4.0)
         assert off_m.max() <= 2 * 0.5 * slope_m * np.abs(normal).sum() + 1e-4
+
+
+class TestMounts:
+    """A camera on its head or side: the network sees the picture upright, depth belongs to the picture as it came."""
+
+    @pytest.mark.parametrize('turns', [1, 2, 3])
+    def test_depth_of_a_turned_picture_is_the_turned_depth(self, canonical, turns):
+        rgb = picture()
+        wanted = np.rot90(depth_m(canonical, CAMERA, rgb=rgb), -turns)
+        camera = CAMERA.turned(-turns)
+        found = depth_m(canonical, camera, rgb=np.rot90(rgb, -turns), turns=turns)
+        np.testing.assert_array_equal(found, wanted)
+
+    @pytest.mark.parametrize('turns', [1, 2, 3])
+    def test_on_the_network_s_grid_too_with_the_camera_that_sees_it(self, canonical, turns):
+        rgb = np.ascontiguousarray(np.rot90(picture(), -turns))
+        options = {'engine': 'torch', 'device': 'cpu', 'output': 'network'}
+        with DepthEstimator(canonical, turns=turns, **options) as estimator:
+            depth, _ = estimator.estimate(Frame(rgb, CAMERA.turned(-turns)), confidence='full')
+        assert depth.z_m.shape == depth.confidence.shape == (depth.camera.height, depth.camera.width)
+        assert depth.camera.hfov_rad == pytest.approx(CAMERA.turned(-turns).hfov_rad)
+
+
+class TestPixelsThatAreNotSquare:
+    def test_a_squeezed_picture_has_the_depth_of_the_square_one(self, canonical):
+        """Half of the columns, twice as wide: the network's input is the same, but for what the resize loses."""
+        x = np.linspace(0, 3, 2 * WIDTH)
+        rgb = (128 + 100 * np.sin(x)[None, :, None] * np.cos(np.linspace(0, 2, HEIGHT))[:, None, None]).astype(np.uint8)
+        rgb = np.repeat(rgb, 3, axis=2)
+        camera = Camera.from_hfov(2 * WIDTH, HEIGHT, 1.2)
+        squeezed = camera.resized(WIDTH, HEIGHT)
+        assert squeezed.fy_px == pytest.approx(2 * squeezed.fx_px)
+        wanted = depth_m(canonical, camera, rgb=rgb)
+        found = depth_m(canonical, squeezed, rgb=cv2.resize(rgb, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+        known = np.isfinite(wanted[:, ::2]) & np.isfinite(found)
+        assert known.mean() > 0.5
+        ratio = np.median((found / wanted[:, ::2])[known])
+        assert ratio == pytest.approx(1.0, abs=0.05)

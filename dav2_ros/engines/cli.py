@@ -64,6 +64,7 @@ def verify(
 
 
 def frame_shape(frame: str) -> tuple[int, int]:
+    """Return height and width of WIDTHxHEIGHT; raises typer.BadParameter for anything else."""
     match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', frame)
     if not match:
         raise typer.BadParameter(f'{frame!r} is no WIDTHxHEIGHT: write it like 640x480.')

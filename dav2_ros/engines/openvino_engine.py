@@ -43,6 +43,7 @@ class OpenVinoEngine(HostEngine):
         self._computes_in = self._best_float()
         self.precision = self._choose_precision()
         self._quantised = find_quantised(checkpoint, spec.plan) if self.precision == 'int8' else None
+        self.calibration = self._quantised.calibration if self._quantised else ''
         self._request = None
 
     def _choose_device(self) -> str:
@@ -107,7 +108,7 @@ class OpenVinoEngine(HostEngine):
             precision=self.precision,
             runtime=f'openvino {self._version}',
             device=self._core.get_property(self.device.upper(), 'FULL_DEVICE_NAME'),
-            calibration=self._quantised.calibration if self._quantised else '',
+            calibration=self.calibration,
         )
 
     def _obtain(self) -> Path:

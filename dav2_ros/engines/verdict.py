@@ -116,6 +116,7 @@ def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.Key:
         engine.precision,
         f'{engine.name} {runtime_version(engine.name)}, checks {CHECKS}',
         device_name(engine.device),
+        getattr(engine, 'calibration', ''),
     )
 
 

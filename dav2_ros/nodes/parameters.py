@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
 Declared = TypeVar('Declared')
+TURNS = {'none': 0, 'left': 1, 'half': 2, 'right': 3}  # quarters, counter-clockwise
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class FrameParameters:
         100.0,
         'With rectify: a wider camera is cut to a centred pinhole that sees this much across.',
         bounds=(20.0, 150.0),
+    )
+    turn_upright: str = parameter(
+        'none',
+        'How an image is turned to stand upright, for a camera on its head (half) or side; for the network only.',
+        choices=tuple(TURNS),
     )
     focal_correction: str = parameter(
         'auto',

@@ -17,7 +17,7 @@ from dav2_ros.models.info import ModelInfo
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.inputs import Inputs
 from dav2_ros.nodes.outputs import Outputs
-from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.nodes.parameters import TURNS, DepthNodeParameters
 
 FOCAL_CORRECTIONS = {'auto': 'auto', 'always': 'on', 'never': 'off'}
 USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
@@ -105,7 +105,7 @@ class Pipeline:
         self._health.processed(latency_ms, timings.engine_ms)
         if self.outputs.wants_stats():
             about, counts = self.estimator.describe(), self._health.counts
-            plan = self.estimator.prepare(*frame.rgb.shape[:2])
+            plan = self.estimator.prepare(*frame.rgb.shape[:2], frame.camera)
             self.outputs.publish_stats(
                 header,
                 depth,
@@ -144,6 +144,7 @@ def make_estimator(
         size=given.input_size or None,
         focal_correction=FOCAL_CORRECTIONS[given.focal_correction],
         assumed_hfov_deg=given.assumed_hfov_deg,
+        turns=TURNS[given.turn_upright],
         output=given.output_size,
         background=True,
         say=say,
