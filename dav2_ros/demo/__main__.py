@@ -11,6 +11,7 @@ Three processes on a ROS graph of their own, in real time.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import signal
 import sys
@@ -27,12 +28,28 @@ from dav2_ros.bags.reader import BagReader
 from dav2_ros.demo import pictures
 from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
 from dav2_ros.demo.results import DEPTH, IMAGE, POINTS, STATS, TRUTH, DemoResult, Run
-from dav2_ros.models.registry import BUNDLED
+from dav2_ros.engines import ENGINES
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.models import checkpoints
+from dav2_ros.models.registry import BUNDLED, ModelError
 
 INFO, DEPTH_INFO = '/camera/camera_info', '/depth/camera_info'
 QUIET_S = 2.0  # so long after the last message the run is over
 START_S = 120.0  # for three processes to find each other and a model to load, on a busy machine
+SIZE = (480, 640)  # height, width of the bundled recording's pictures
 CLOUD_STRIDE, CLOUDS_KEPT = 2, 8  # 320x240 points are enough to look at; every eighth cloud is recorded
+
+
+def prove(model: str, engine: str, progress: Progress) -> None:
+    """Let engines be built and proved first: a node does that beside its work, at the cost of frames of a short run."""
+    task = progress.add_task('building and proving engines, once', total=None)
+    try:
+        with DepthEstimator(checkpoints.load(model), engine=engine) as estimator:
+            estimator.prepare(*SIZE)
+    except (ModelError, EngineError) as error:
+        raise DemoError(f'The depth node cannot start: {error}') from error
+    progress.update(task, description='proved', completed=1, total=1)
 
 
 def play(bag: Path, out: Path, model: str, engine: str, frames: int, progress: Progress) -> None:
@@ -102,7 +119,7 @@ def table(result: DemoResult) -> Table:
 def run(
     bag: Annotated[Path, typer.Option(help='A recording with pictures, camera_info and true depth.')] = DEMO_BAG,
     model: Annotated[str, typer.Option(help='Name of a model, or path of its file.')] = BUNDLED,
-    engine: Annotated[str, typer.Option(help='What runs the network: auto, torch, onnxruntime.')] = 'auto',
+    engine: Annotated[str, typer.Option(help=f'What runs the network: auto, {", ".join(ENGINES)}.')] = 'auto',
     out: Annotated[Path, typer.Option(help='Folder for pictures, numbers and the recorded run.')] = Path('out/demo'),
     frames: Annotated[int, typer.Option(min=0, help='Play only so many frames; 0: all.')] = 0,
 ) -> None:
@@ -114,6 +131,7 @@ def run(
     columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), TimeElapsedColumn())
     console = Console()
     with Progress(*columns, console=console) as progress:
+        prove(model, engine, progress)
         play(bag, out, model, engine, frames, progress)
         result = compare(out, progress)
     console.print(table(result))
@@ -128,6 +146,7 @@ def run(
 
 def main() -> None:
     """Run the demo; what goes wrong is said in a sentence, with exit status 1."""
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before torch: see nodes/depth_node.py
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the `with` blocks: the children end
     try:
         typer.run(run)
