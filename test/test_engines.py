@@ -171,6 +171,10 @@ def test_closed_and_opened_again_it_is_the_same_engine(checkpoint, pictures, nam
         ('openvino', {'device': 'cuda'}, ['cuda', 'cpu', 'torch']),
         ('openvino', {'precision': 'int8'}, ['int8', 'dav2 export --int8']),
         pytest.param(
+            'tensorrt', {'precision': 'int8'}, ['int8', '--calibrate'],
+            marks=pytest.mark.skipif(not (find_spec('tensorrt') and torch.cuda.is_available()), reason='no TensorRT'),
+        ),
+        pytest.param(
             'torch', {'device': 'cuda'}, ['cuda', 'cpu'],
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU: cuda is not refused'),
         ),

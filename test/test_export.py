@@ -94,10 +94,11 @@ class TestOnnx:
 REFUSED = [
     ('--engine tensorflow', ['tensorflow', 'onnx', 'openvino']),
     ('--engine torch', ['torch', 'onnx', 'openvino']),
-    ('--engine onnx --int8', ['int8', 'fp16', 'openvino']),
+    ('--engine onnx --int8 --size 28', ['int8', '--calibrate', '--frame 640x480']),
     ('--engine onnx --precision bf16', ['bf16', 'fp32', 'fp16']),
     ('--engine openvino --int8 --precision fp32', ['fp32', '--int8']),
     ('--engine openvino --calibrate pictures', ['--calibrate', '--int8']),
+    ('--engine onnx --int8 --calibrate nowhere', ['nowhere', 'pictures']),
     ('--engine openvino --out here', ['--out here', 'cache']),
     ('--engine openvino --precision int8 --size 28', ['int8', '--calibrate']),
     ('--engine openvino --int8 --calibrate nowhere', ['nowhere', 'pictures']),

@@ -122,7 +122,7 @@ class TestRungs:
         found = rungs.rungs('auto', EngineSpec(PLAN))
         devices = [rung.device for rung in found]
         assert devices == sorted(devices, reverse=True) and set(devices) == {'cuda', 'cpu'}
-        assert found[0] == Rung('tensorrt', 'fp16', 'cuda')
+        assert found[:2] == [Rung('tensorrt', 'int8', 'cuda'), Rung('tensorrt', 'fp16', 'cuda')]
         assert rungs.rungs('auto', EngineSpec(PLAN, 'cuda:1'))[0].device == 'cuda:1'
 
     def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(self, monkeypatch):

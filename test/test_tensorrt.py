@@ -7,12 +7,14 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from random_weights import random_model
 
+from dav2_ros.engines import cache
 from dav2_ros.engines.build import describe_engine
 from dav2_ros.engines.build_progress import EVERY_S, BuildProgress
 from dav2_ros.engines.device_memory import gpu_index, gpu_name
@@ -20,7 +22,9 @@ from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export import export_whole
 from dav2_ros.engines.onnxruntime_cuda_engine import BoundSession
 from dav2_ros.engines.picture import PictureToDepth
-from dav2_ros.engines.tensorrt_build import plan_key, timings_key
+from dav2_ros.engines.quantise import Quantised
+from dav2_ros.engines.tensorrt_build import PLAN as PLAN_FILE
+from dav2_ros.engines.tensorrt_build import obtain_plan, plan_key, timings_key
 from dav2_ros.models import checkpoints
 from dav2_ros.resize import ResizePlan
 
@@ -62,8 +66,10 @@ def onnx_file(request, checkpoint, tmp_path_factory):
 
 class TestKeys:
     def test_a_plan_serves_one_release_on_one_gpu_for_one_camera_in_one_precision(self, checkpoint, tmp_path):
-        def key(checkpoint=checkpoint, spec=SPEC, precision='fp16', version='10.3.0', gpu='Orin (compute 8.7)'):
-            return plan_key(checkpoint, spec, precision, version, gpu)
+        def key(
+            checkpoint=checkpoint, spec=SPEC, precision='fp16', version='10.3.0', gpu='Orin (compute 8.7)', seen=''
+        ):
+            return plan_key(checkpoint, spec, precision, version, gpu, seen)
 
         other_size = ResizePlan(PLAN.height, PLAN.width, PLAN.net_height + 14, PLAN.net_width)
         others = [
@@ -75,9 +81,22 @@ class TestKeys:
             key(precision='fp32'),
             key(version='10.7.0'),
             key(gpu='Orin (compute 8.9)'),
+            key(precision='int8', seen='these pictures'),
+            key(precision='int8', seen='those pictures'),
         ]
         assert key() == key()
         assert len({each.name for each in [key(), *others]}) == 1 + len(others)
+
+    def test_int8_opens_the_plan_of_its_own_calibration(self, checkpoint, tmp_path, monkeypatch):
+        monkeypatch.setenv('DAV2_CACHE', str(tmp_path))
+        for seen in ('these', 'those'):
+            key = plan_key(checkpoint, SPEC, 'int8', '10.3.0', 'Orin', seen)
+            cache.obtain(key, lambda made, seen=seen: (made / PLAN_FILE).write_text(seen))
+        trt = SimpleNamespace(__version__='10.3.0')
+        for seen in ('these', 'those'):
+            quantised = Quantised(tmp_path / 'model.onnx', seen)
+            path = obtain_plan(trt, checkpoint, SPEC, 'int8', 'Orin', lambda text: None, quantised)
+            assert path.read_text() == seen
 
     def test_what_was_measured_serves_every_plan_of_a_release_on_a_gpu(self):
         names = {timings_key(*each).name for each in [('10.3.0', 'Orin'), ('10.7.0', 'Orin'), ('10.3.0', 'H200')]}

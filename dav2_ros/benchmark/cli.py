@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +23,9 @@ from dav2_ros.benchmark.machine import ISA_VARIABLES, ISAS, fair_environment, ma
 from dav2_ros.benchmark.measure import measure
 from dav2_ros.benchmark.report import Report, absent, legend, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
-from dav2_ros.engines.engine import PRECISIONS, EngineError
+from dav2_ros.engines.engine import PRECISIONS, EngineError, EngineSpec
 from dav2_ros.engines.quantise import WHAT as QUANTISED
+from dav2_ros.engines.quantise_onnx import WHAT as QUANTISED_ONNX
 from dav2_ros.media.images import MediaError
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
@@ -101,14 +103,18 @@ class Wanted:
 
 
 def _calibrate(model: str, wanted: Wanted, source: Path) -> None:
-    """Make the int8 graph of every size, into the cache that the user has."""
+    """Make the int8 graphs of every size, into the cache that the user has."""
     from dav2_ros.engines.quantise import quantise
+    from dav2_ros.engines.quantise_onnx import quantise_onnx
     from dav2_ros.media.samples import samples
 
     checkpoint, pictures = checkpoints.load(model), samples(source, CALIBRATION)
     width, height = wanted.frame
     for size in wanted.sizes or (checkpoint.info.train_size,):
-        quantise(checkpoint, ResizePlan.lower_bound(height, width, size), pictures)
+        plan = ResizePlan.lower_bound(height, width, size)
+        quantise(checkpoint, plan, pictures)
+        for batch in wanted.choice.batches if find_spec('tensorrt') else ():
+            quantise_onnx(checkpoint, EngineSpec(plan, batch=batch), pictures)
 
 
 def _measure(model: str, is_random: bool, wanted: Wanted, rounds: int) -> Report:
@@ -160,7 +166,7 @@ def _environment(anew: bool, isa: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         if anew:
             for entry, manifest in cache.entries():
-                if manifest.get('key', {}).get('what') == QUANTISED:
+                if manifest.get('key', {}).get('what') in (QUANTISED, QUANTISED_ONNX):
                     shutil.copytree(entry, Path(folder) / entry.name)
             os.environ['DAV2_CACHE'] = folder
         os.environ.update(fair_environment(isa))

@@ -21,7 +21,7 @@ from pathlib import Path
 from dav2_ros.models.files import sha256_of
 
 MANIFEST = 'manifest.json'
-REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not `quantised`: its pictures may be gone
+REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not what is quantised: its pictures may be gone
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ TARGETS = ('onnx', 'openvino', 'tensorrt')
 def export(
     engine: Annotated[str, typer.Option(help=f'{", ".join(TARGETS)}; onnx writes a file, the others are built.')],
     model: Annotated[str, typer.Option(help='Name of a model (dav2 models list), or a file.')] = BUNDLED,
-    precision: Annotated[str, typer.Option(help=f'auto, {", ".join(PRECISIONS)}; onnx: fp32 or fp16.')] = 'auto',
+    precision: Annotated[str, typer.Option(help=f'auto, {", ".join(PRECISIONS)}; onnx: not bf16.')] = 'auto',
     size: Annotated[
         int | None, typer.Option(min=14, help="Short side of the network's input; the model's own.")
     ] = None,
@@ -53,11 +53,11 @@ def export(
     height, width = frame_shape(frame)
     plan = ResizePlan.lower_bound(height, width, size or checkpoint.info.train_size)
     spec = EngineSpec(plan, device, 'int8' if int8 else precision, output, batch)
+    if calibrate:
+        _quantise(checkpoint, engine, spec, calibrate, pictures)
     if engine == 'onnx':
         _write(checkpoint, spec, out or Path('out/export'))
         return
-    if calibrate:
-        _quantise(checkpoint, plan, calibrate, pictures)
     _build(checkpoint, engine, spec)
 
 
@@ -68,11 +68,10 @@ def _check(engine: str, precision: str, int8: bool, calibrate: Path | None, out:
     if int8 and precision not in ('auto', 'int8'):
         raise EngineError(f'Both --int8 and precision {precision} are asked for: choose one.')
     int8 = int8 or precision == 'int8'
-    if engine == 'onnx' and (int8 or precision == 'bf16'):
-        asked = 'int8' if int8 else precision
-        raise EngineError(f'An ONNX file is written in fp32 or fp16, not in {asked}: choose one, or engine openvino.')
-    if calibrate and not (int8 and engine == 'openvino'):
-        raise EngineError('What --calibrate names is for int8 of openvino: add `--int8 --engine openvino`.')
+    if engine == 'onnx' and precision == 'bf16':
+        raise EngineError('An ONNX file is written in fp32, fp16 or int8, not in bf16: choose one, or engine openvino.')
+    if calibrate and not int8:
+        raise EngineError('What --calibrate names is for int8: add `--int8`.')
     if out and engine != 'onnx':
         raise EngineError(f'What {engine} builds is for this machine and stays in its cache: leave --out {out} out.')
 
@@ -93,18 +92,27 @@ def _write(checkpoint: Checkpoint, spec: EngineSpec, out: Path) -> None:
     typer.echo(f'{path}: {plan.width}x{plan.height} pictures, network {network}, {precision}, {_mb(path)} MB')
 
 
-def _quantise(checkpoint: Checkpoint, plan: ResizePlan, source: Path, most: int) -> None:
+def _quantise(checkpoint: Checkpoint, engine: str, spec: EngineSpec, source: Path, most: int) -> None:
     from dav2_ros.engines.quantise import quantise
+    from dav2_ros.engines.quantise_onnx import quantise_onnx
     from dav2_ros.media.samples import samples
 
+    if engine == 'tensorrt':  # now, not minutes later
+        from dav2_ros.engines.tensorrt_engine import require_tensorrt
+
+        require_tensorrt()
     try:
         with _at_work(f'reading {source}'):
             pictures = samples(source, most)
     except (BagError, MediaError) as error:
         raise EngineError(str(error)) from error
     typer.echo(f'{source}: {len(pictures)} pictures to measure int8 on')
-    quantised = quantise(checkpoint, plan, pictures)
-    typer.echo(f'{quantised.graph}: {_mb(quantised.graph.with_suffix(".bin"))} MB')
+    if engine == 'openvino':
+        quantised = quantise(checkpoint, spec.plan, pictures)
+        typer.echo(f'{quantised.graph}: {_mb(quantised.graph.with_suffix(".bin"))} MB')
+    else:
+        quantised = quantise_onnx(checkpoint, spec, pictures)
+        typer.echo(f'{quantised.graph}: {_mb(quantised.graph)} MB')
 
 
 def _build(checkpoint: Checkpoint, engine: str, spec: EngineSpec) -> None:

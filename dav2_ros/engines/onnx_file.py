@@ -6,24 +6,31 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import astuple
 from importlib import metadata
 from pathlib import Path
 
 from dav2_ros.engines.engine import EngineSpec
 from dav2_ros.engines.export import GRAPH, whole_onnx
+from dav2_ros.engines.quantise_onnx import find_quantised_onnx
 from dav2_ros.models.checkpoints import Checkpoint
 
 
 def write_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str, path: Path) -> None:
     """Write `picture` (B, H, W, 3) uint8 RGB -> `depth` (B, *out_shape) float32, beside and then renamed.
 
-    `precision`, fp32 or fp16, is the network's; bytes and depth stay what they are. Raises EngineError.
+    `precision`, fp32, fp16 or the int8 that was calibrated, is the network's; bytes and depth stay what they are.
+    Raises EngineError.
     """
-    graph = whole_onnx(checkpoint, spec, precision)  # without onnx installed this is what says so
+    calibration = ''
+    if precision == 'int8':
+        graph, calibration = astuple(find_quantised_onnx(checkpoint, spec))
+    else:
+        graph = whole_onnx(checkpoint, spec, precision)  # without onnx installed this is what says so
     import onnx
 
     model = onnx.load(graph)
-    onnx.helper.set_model_props(model, onnx_facts(checkpoint, spec, precision))
+    onnx.helper.set_model_props(model, onnx_facts(checkpoint, spec, precision, calibration))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
@@ -33,7 +40,7 @@ def write_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str, path: P
         part.unlink(missing_ok=True)
 
 
-def onnx_facts(checkpoint: Checkpoint, spec: EngineSpec, precision: str) -> dict[str, str]:
+def onnx_facts(checkpoint: Checkpoint, spec: EngineSpec, precision: str, calibration: str = '') -> dict[str, str]:
     """Return what the file says of itself in its `metadata_props`: text by name, '' where it is not known."""
     info, plan = checkpoint.info, spec.plan
     facts = {
@@ -50,6 +57,7 @@ def onnx_facts(checkpoint: Checkpoint, spec: EngineSpec, precision: str) -> dict
         'network_input': f'{plan.net_height}, {plan.net_width}: the picture is resized to it inside',
         'depth': f'float32 ({spec.batch}, {spec.out_shape[0]}, {spec.out_shape[1]}): {_meaning(checkpoint, spec)}',
         'precision': precision,
+        'calibration_sha256': calibration,
         'made_by': f'dav2_ros {metadata.version("dav2_ros")}, graph {GRAPH}',
     }
     return {name: '' if fact is None else str(fact) for name, fact in facts.items()}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""int8 after training: the ranges of its activations are measured on the user's own pictures."""
+"""int8 after training: the ranges of its activations are measured on the user's own pictures. For OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -27,7 +29,10 @@ FILE = 'model.xml'
 
 @dataclass(frozen=True)
 class Quantised:
-    """A graph in int8, in OpenVINO's format: `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32."""
+    """A graph in int8, in OpenVINO's format: `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32.
+
+    Or what `quantise_onnx` makes of the whole.
+    """
 
     graph: Path
     calibration: str  # sha-256 of the pictures
@@ -36,18 +41,25 @@ class Quantised:
 def find_quantised(checkpoint: Checkpoint, plan: ResizePlan) -> Quantised:
     """Return the latest int8 graph of these weights and this shape; raises EngineError that says how to make one."""
     wanted = {'weights': checkpoint.sha256, 'what': WHAT, 'graph': GRAPH, 'network': [plan.net_height, plan.net_width]}
+    if found := find_latest(wanted, FILE):
+        return found
+    raise EngineError(
+        f'There is no int8 graph of {checkpoint.info.name} for {plan.net_width}x{plan.net_height} here: make it '
+        'with `dav2 export --int8 --calibrate BAG|FOLDER`, or choose another precision.'
+    )
+
+
+def find_latest(wanted: dict[str, object], file: str) -> Quantised | None:
+    """Return the file of the latest whole entry of the cache whose key holds what is wanted; None if there is none."""
     found = [
         (folder.stat().st_mtime_ns, folder, manifest['key']['calibration'])
         for folder, manifest in cache.entries()
         if wanted.items() <= manifest.get('key', {}).items() and cache.find(cache.Key(**manifest['key'])) == folder
     ]
     if not found:
-        raise EngineError(
-            f'There is no int8 graph of {checkpoint.info.name} for {plan.net_width}x{plan.net_height} here: make it '
-            'with `dav2 export --int8 --calibrate BAG|FOLDER`, or choose another precision.'
-        )
+        return None
     _, folder, calibration = max(found)
-    return Quantised(folder / FILE, calibration)
+    return Quantised(folder / file, calibration)
 
 
 def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.ndarray]) -> Quantised:
@@ -55,7 +67,7 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
 
     It takes minutes, and shows its progress on stderr. Raises EngineError.
     """
-    nncf, openvino = _libraries()
+    nncf, openvino = load_nncf('openvino', 'OpenVINO')
     key = cache.Key(
         checkpoint.info.name,
         checkpoint.sha256,
@@ -65,7 +77,7 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
         (plan.net_height, plan.net_width),
         precision='int8',
         runtime=f'nncf {nncf.__version__}',
-        calibration=_digest(pictures),
+        calibration=digest_of(pictures),
     )
 
     def make(made: Path) -> None:
@@ -104,7 +116,8 @@ def _kept(model) -> list[str]:
     return [names[0], *names[-3:]]
 
 
-def _digest(pictures: Sequence[np.ndarray]) -> str:
+def digest_of(pictures: Sequence[np.ndarray]) -> str:
+    """Return what names a calibration: the sha-256 of its pictures."""
     digest = hashlib.sha256()
     for picture in pictures:
         digest.update(str(picture.shape).encode())
@@ -112,15 +125,15 @@ def _digest(pictures: Sequence[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _libraries():
+def load_nncf(runtime: str, title: str) -> tuple[ModuleType, ModuleType]:
+    """Import NNCF and the module of what runs its graphs; raises EngineError that says what to install."""
     os.environ.setdefault('NNCF_CI', '1')  # otherwise it reports its use to its makers
     try:
-        import nncf
-        import openvino
+        nncf, module = import_module('nncf'), import_module(runtime)
     except ImportError as error:
         raise EngineError(
-            f"Quantising needs NNCF and OpenVINO ({error.name} is missing): `pip install 'dav2_ros[quantise]'`, or "
+            f"Quantising needs NNCF and {title} ({error.name} is missing): `pip install 'dav2_ros[quantise]'`, or "
             'choose another precision.'
         ) from error
     nncf.set_log_level(logging.ERROR)
-    return nncf, openvino
+    return nncf, module

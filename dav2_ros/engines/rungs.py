@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from dav2_ros.engines.devices import cpu_has_bf16, cuda_is_here
 from dav2_ros.engines.engine import EngineSpec
 
-# Measured when they are proved; fp32 is proved only where the engine does not pass in less. int8 on a CPU or an Intel
-# GPU is there once somebody has calibrated it.
+# Measured when they are proved; fp32 is proved only where the engine does not pass in less. int8 is there once
+# somebody has calibrated it: describing it before is an EngineError, and the search goes on to the next.
 LADDER: dict[str, tuple[tuple[str, str], ...]] = {
     'cuda': (
+        ('tensorrt', 'int8'),
         ('tensorrt', 'fp16'),
         ('torch', 'fp16'),
         ('onnxruntime', 'fp16'),

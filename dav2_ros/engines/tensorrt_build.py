@@ -5,7 +5,8 @@
 Networks are strongly typed: every tensor computes in the type that the ONNX file gives it, so that resizing and the
 metres stay float32 whatever the network is in. The older way, float32 plus the FP16 flag, lets TensorRT choose, and
 TensorRT 11 has done away with it. Attention is written out (several releases mis-compile the fused operator), shapes
-are fixed, the bytes' first operator is the cast to float: TensorRT takes uint8 only there.
+are fixed, the bytes' first operator is the cast to float: TensorRT takes uint8 only there. int8 is written the same
+way: products between quantising and dequantising operators, everything else in float32.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.build_progress import BuildProgress
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export import GRAPH, whole_onnx
+from dav2_ros.engines.quantise import Quantised
 from dav2_ros.models.checkpoints import Checkpoint
 
 PLAN = 'model.plan'
@@ -25,7 +27,9 @@ TIMINGS = 'timings.bin'
 WORKSPACE_BYTES = 1 << 30  # what one layer may borrow while it runs; a Jetson shares its memory with everybody
 
 
-def plan_key(checkpoint: Checkpoint, spec: EngineSpec, precision: str, version: str, gpu: str) -> cache.Key:
+def plan_key(
+    checkpoint: Checkpoint, spec: EngineSpec, precision: str, version: str, gpu: str, calibration: str = ''
+) -> cache.Key:
     """Return the key of a plan: it serves this release of TensorRT on this kind of GPU only."""
     plan = spec.plan
     return cache.Key(
@@ -40,6 +44,7 @@ def plan_key(checkpoint: Checkpoint, spec: EngineSpec, precision: str, version: 
         precision,
         f'tensorrt {version}',
         gpu,
+        calibration,
     )
 
 
@@ -49,17 +54,27 @@ def timings_key(version: str, gpu: str) -> cache.Key:
 
 
 def obtain_plan(
-    trt: ModuleType, checkpoint: Checkpoint, spec: EngineSpec, precision: str, gpu: str, say: Callable[[str], None]
+    trt: ModuleType,
+    checkpoint: Checkpoint,
+    spec: EngineSpec,
+    precision: str,
+    gpu: str,
+    say: Callable[[str], None],
+    quantised: Quantised | None = None,
 ) -> Path:
-    """Return the cached plan's file, built on the current GPU if there is none.
+    """Return the cached plan's file, built on the current GPU if there is none: of `quantised`, or else of our export.
 
     Raises EngineError, and what `say` raises.
     """
-    key = plan_key(checkpoint, spec, precision, trt.__version__, gpu)
+    calibration = quantised.calibration if quantised else ''
+    key = plan_key(checkpoint, spec, precision, trt.__version__, gpu, calibration)
 
     def make(folder: Path) -> None:
-        say(f'{key.name}: exporting the network to ONNX.')
-        onnx = whole_onnx(checkpoint, spec, precision)
+        if quantised:
+            onnx = quantised.graph
+        else:
+            say(f'{key.name}: exporting the network to ONNX.')
+            onnx = whole_onnx(checkpoint, spec, precision)
         (folder / PLAN).write_bytes(build(trt, onnx, timings_key(trt.__version__, gpu), say))
 
     return cache.obtain(key, make) / PLAN

@@ -19,14 +19,17 @@ import numpy as np
 from dav2_ros.engines import cache
 from dav2_ros.engines.device_memory import PinnedPair, Stream, call, cuda_runtime, gpu_index, gpu_name
 from dav2_ros.engines.engine import EngineError, EngineSpec
+from dav2_ros.engines.quantise_onnx import find_quantised_onnx
 from dav2_ros.engines.tensorrt_build import make_log, obtain_plan, plan_key
 from dav2_ros.models.checkpoints import Checkpoint
 
-PRECISIONS = ('fp32', 'fp16')
+PRECISIONS = ('fp32', 'fp16', 'int8')
 
 
 class TensorRtEngine:
     """A plan for one camera's shape, replayed as a CUDA graph. `precision` auto is fp16.
+
+    int8 is what `dav2 export --engine tensorrt --int8` calibrated; what is not int8 of its graph computes in fp32.
 
     Args:
         checkpoint, spec: as for every engine.
@@ -38,22 +41,18 @@ class TensorRtEngine:
     def __init__(
         self, checkpoint: Checkpoint, spec: EngineSpec, say: Callable[[str], None] = lambda text: None
     ) -> None:
-        try:
-            import tensorrt  # noqa: F401
-        except ImportError as error:
-            raise EngineError(
-                'The tensorrt engine needs TensorRT 10: `pip install tensorrt cuda-bindings` on a desktop, part of '
-                'JetPack on a Jetson; or choose engine torch.'
-            ) from error
+        require_tensorrt()
         self._index = gpu_index(spec.device)
         if spec.precision not in ('auto', *PRECISIONS):
             raise EngineError(
-                f'The tensorrt engine runs in {" or ".join(PRECISIONS)}, not in {spec.precision}: choose one of them.'
+                f'The tensorrt engine runs in {", ".join(PRECISIONS)}, not in {spec.precision}: choose one of them.'
             )
         self._gpu = gpu_name(self._index)
         self.checkpoint, self.spec, self._say = checkpoint, spec, say
         self.device = 'cuda' if spec.device == 'auto' else spec.device
         self.precision = 'fp16' if spec.precision == 'auto' else spec.precision
+        self._quantised = find_quantised_onnx(checkpoint, spec) if self.precision == 'int8' else None
+        self.calibration = self._quantised.calibration if self._quantised else ''
         self._owned: list[PinnedPair | Stream] = []
         self._plan = self._context = None
 
@@ -81,7 +80,7 @@ class TensorRtEngine:
         """See `Engine.is_built`."""
         import tensorrt as trt
 
-        key = plan_key(self.checkpoint, self.spec, self.precision, trt.__version__, self._gpu)
+        key = plan_key(self.checkpoint, self.spec, self.precision, trt.__version__, self._gpu, self.calibration)
         return cache.find(key) is not None
 
     def __exit__(self, *exc: object) -> None:
@@ -119,7 +118,7 @@ class TensorRtEngine:
 
         self._log = make_log(trt)  # it must outlive the plan
         for _ in range(2):
-            path = obtain_plan(trt, self.checkpoint, self.spec, self.precision, self._gpu, self._say)
+            path = obtain_plan(trt, self.checkpoint, self.spec, self.precision, self._gpu, self._say, self._quantised)
             self._runtime = trt.Runtime(self._log)
             if plan := self._runtime.deserialize_cuda_engine(path.read_bytes()):
                 return plan
@@ -129,3 +128,14 @@ class TensorRtEngine:
             f'TensorRT {trt.__version__} does not load the plan that it has just built '
             f'({self._log.errors[-1] if self._log.errors else "it gives no reason"}): choose engine torch.'
         )
+
+
+def require_tensorrt() -> None:
+    """Raise EngineError unless TensorRT is here and loads."""
+    try:
+        import tensorrt  # noqa: F401
+    except ImportError as error:
+        raise EngineError(
+            'The tensorrt engine needs TensorRT 10: `pip install tensorrt cuda-bindings` on a desktop, part of '
+            'JetPack on a Jetson; or choose engine torch.'
+        ) from error
