@@ -117,6 +117,13 @@ def test_refuses_in_one_sentence(monkeypatch, options, says):
     assert all(word in text for word in says)
 
 
+def test_without_tensorrt_nothing_is_calibrated_for_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tensorrt', None)  # Python's own way to say: not installed
+    with pytest.raises(SystemExit) as end:
+        dav2(monkeypatch, 'export', '--engine', 'tensorrt', '--int8', '--calibrate', 'nowhere')
+    assert re.match(r'dav2: The tensorrt engine needs TensorRT 10: .*pip install tensorrt.*\.$', str(end.value.code))
+
+
 class TestSamples:
     """Pictures of a recording or a folder, evenly spread."""
 

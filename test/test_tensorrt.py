@@ -66,10 +66,8 @@ def onnx_file(request, checkpoint, tmp_path_factory):
 
 class TestKeys:
     def test_a_plan_serves_one_release_on_one_gpu_for_one_camera_in_one_precision(self, checkpoint, tmp_path):
-        def key(
-            checkpoint=checkpoint, spec=SPEC, precision='fp16', version='10.3.0', gpu='Orin (compute 8.7)', seen=''
-        ):
-            return plan_key(checkpoint, spec, precision, version, gpu, seen)
+        def key(checkpoint=checkpoint, spec=SPEC, precision='fp16', version='10.3.0', gpu='Orin (compute 8.7)', **more):
+            return plan_key(checkpoint, spec, precision, version, gpu, **more)
 
         other_size = ResizePlan(PLAN.height, PLAN.width, PLAN.net_height + 14, PLAN.net_width)
         others = [
@@ -81,8 +79,8 @@ class TestKeys:
             key(precision='fp32'),
             key(version='10.7.0'),
             key(gpu='Orin (compute 8.9)'),
-            key(precision='int8', seen='these pictures'),
-            key(precision='int8', seen='those pictures'),
+            key(precision='int8', calibration='these pictures'),
+            key(precision='int8', calibration='those pictures'),
         ]
         assert key() == key()
         assert len({each.name for each in [key(), *others]}) == 1 + len(others)
