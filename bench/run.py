@@ -145,7 +145,7 @@ def engines(rounds: int) -> None:
     int8 = ['--calibrate', str(DEMO)] if find_spec('nncf') else []
     for name, order in (('vits', vits), ('bundled', bundled)):
         kept = ['--json', str(RESULTS / f'engines-{name}.json')]
-        rest = ['--against', '--cold', '--rounds', str(rounds), *int8]
+        rest = ['--against', '--rounds', str(rounds), *int8]
         subprocess.run([sys.executable, '-m', 'dav2_ros.cli', 'bench', *order, *rest, *kept], check=True)
 
 
@@ -193,7 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('part', nargs='*', choices=[*PARTS, []], metavar='PART', help=f'Only {", ".join(PARTS)}; all.')
     parser.add_argument('--frames', type=int, default=150, help='Frames sent through the node.')
-    parser.add_argument('--rounds', type=int, default=8, help='Turns of each engine.')
+    parser.add_argument('--rounds', type=int, default=5, help='Turns of each engine.')
     asked = parser.parse_args()
     parts = asked.part or list(PARTS)
     RESULTS.mkdir(exist_ok=True)
