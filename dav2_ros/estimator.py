@@ -132,7 +132,8 @@ class DepthEstimator:
         """
         if self._turns % 2:
             height, width = width, height
-        stretch = camera.turned(self._turns).fy_px / camera.turned(self._turns).fx_px if camera else 1.0
+        upright = camera.turned(self._turns) if camera else None
+        stretch = upright.fy_px / upright.fx_px if upright else 1.0
         plan = ResizePlan.lower_bound(height, width, self.size, stretch if abs(stretch - 1.0) > SQUARE else 1.0)
         if self._supply is None or self._supply.spec.plan != plan:
             last, self._supply = self._supply, None

@@ -30,6 +30,17 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture(scope='module')
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: small networks are faster so, and sums have one order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope='session')
 def graph() -> Iterator[Any]:
     """Yield an rclpy context on a domain that nobody else is likely to use, or skip."""

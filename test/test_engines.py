@@ -36,13 +36,10 @@ DEVICES = {'tensorrt': 'cuda'}  # of engines that know no CPU
 
 
 @pytest.fixture(scope='module', autouse=True)
-def one_thread_and_a_cache_of_our_own(tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def cache_of_our_own(one_thread, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('DAV2_CACHE', str(tmp_path_factory.mktemp('engines')))
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='module')

@@ -21,14 +21,11 @@ FRAME = ('--frame', '80x60', '--size', '56', '--device', 'cpu')
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch) -> Path:
+def own_cache(one_thread, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv('DAV2_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr(rungs, '_installed', lambda engine: engine == 'torch')
     monkeypatch.setattr(rungs, 'cpu_has_bf16', lambda: False)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path / 'cache'
-    torch.set_num_threads(threads)
+    return tmp_path / 'cache'
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from random_weights import METRIC, random_model
 
 from dav2_ros.camera import Camera
@@ -25,12 +24,7 @@ CAMERA = Camera(WIDTH, HEIGHT, 80.0, 80.0, 44.5, 29.5)
 PLAIN = {'engine': 'torch', 'device': 'cpu', 'precision': 'fp32'}  # the same on every machine
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -32,12 +32,7 @@ def unlike_any_start(preset: str, max_depth_m: float | None) -> DepthAnything:
     return network
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(params=PRESETS)

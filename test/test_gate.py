@@ -25,12 +25,7 @@ PLAN = ResizePlan.lower_bound(60, 80, 56)
 SPEC = EngineSpec(PLAN, 'cpu', 'fp32')
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -21,12 +21,7 @@ HEIGHT, WIDTH = 48, 64
 GREY = Material('plain', (0.5, 0.5, 0.5), (0.4, 0.4, 0.4), 2.0)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def open_ground() -> Scene:

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import torch
 from random_weights import random_model
 
 from dav2_ros.engines import cache, ladder, supply
@@ -30,13 +29,10 @@ pytestmark = pytest.mark.skipif(not BUILT or not find_spec('onnxscript'), reason
 
 
 @pytest.fixture(scope='module', autouse=True)
-def one_thread_and_a_cache_of_our_own(tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def cache_of_our_own(one_thread, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('DAV2_CACHE', str(tmp_path_factory.mktemp('engines')))
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='module')

@@ -32,12 +32,7 @@ PLAN = ResizePlan.lower_bound(60, 90, 28)  # 28x42 for the network
 SPEC = EngineSpec(PLAN, device='cpu', batch=2)
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.export import GRAPH, network_onnx
+from dav2_ros.engines.export import network_key, network_onnx
 from dav2_ros.engines.host import HostEngine
 from dav2_ros.engines.quantise import find_quantised
 from dav2_ros.models.checkpoints import Checkpoint
@@ -97,14 +98,9 @@ class OpenVinoEngine(HostEngine):
         return cache.find(self._key()) is not None
 
     def _key(self) -> cache.Key:
-        info, plan = self.checkpoint.info, self.spec.plan
-        return cache.Key(
-            info.name,
-            self.checkpoint.sha256,
-            'openvino',
-            GRAPH,
-            (0, 0),
-            (plan.net_height, plan.net_width),
+        return replace(
+            network_key(self.checkpoint, self.spec.plan),
+            what='openvino',
             precision=self.precision,
             runtime=f'openvino {self._version}',
             device=self._core.get_property(self.device.upper(), 'FULL_DEVICE_NAME'),

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,7 @@ import numpy as np
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
-from dav2_ros.engines.export import GRAPH, network_onnx
+from dav2_ros.engines.export import GRAPH, network_key, network_onnx
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.resize import ResizePlan
 
@@ -68,13 +68,9 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
     It takes minutes, and shows its progress on stderr. Raises EngineError.
     """
     nncf, openvino = load_nncf('openvino', 'OpenVINO')
-    key = cache.Key(
-        checkpoint.info.name,
-        checkpoint.sha256,
-        WHAT,
-        GRAPH,
-        (0, 0),
-        (plan.net_height, plan.net_width),
+    key = replace(
+        network_key(checkpoint, plan),
+        what=WHAT,
         precision='int8',
         runtime=f'nncf {nncf.__version__}',
         calibration=digest_of(pictures),

@@ -12,13 +12,14 @@ way: products between quantising and dequantising operators, everything else in 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.build_progress import BuildProgress
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.export import GRAPH, whole_onnx
+from dav2_ros.engines.export import whole_key, whole_onnx
 from dav2_ros.engines.quantise import Quantised
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -31,21 +32,8 @@ def plan_key(
     checkpoint: Checkpoint, spec: EngineSpec, precision: str, version: str, gpu: str, calibration: str = ''
 ) -> cache.Key:
     """Return the key of a plan: it serves this release of TensorRT on this kind of GPU only."""
-    plan = spec.plan
-    return cache.Key(
-        checkpoint.info.name,
-        checkpoint.sha256,
-        'tensorrt',
-        GRAPH,
-        (plan.height, plan.width),
-        (plan.net_height, plan.net_width),
-        spec.output,
-        spec.batch,
-        precision,
-        f'tensorrt {version}',
-        gpu,
-        calibration,
-    )
+    key = whole_key(checkpoint, spec, precision)
+    return replace(key, what='tensorrt', runtime=f'tensorrt {version}', device=gpu, calibration=calibration)
 
 
 def timings_key(version: str, gpu: str) -> cache.Key:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from importlib import import_module, metadata
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from dav2_ros.engines import cache
 from dav2_ros.engines.devices import device_name, driver_version
 from dav2_ros.engines.engine import Engine
-from dav2_ros.engines.export import GRAPH
+from dav2_ros.engines.export import whole_key
 from dav2_ros.models.checkpoints import Checkpoint
 
 FILE = 'verdict.json'
@@ -103,20 +103,12 @@ def facts_of(engine: Engine, checkpoint: Checkpoint) -> dict[str, object]:
 
 def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.Key:
     """Return the key of an engine's verdict: whatever may change its numbers is in it."""
-    plan = engine.spec.plan
-    return cache.Key(
-        checkpoint.info.name,
-        checkpoint.sha256,
-        f'{WHAT}-{engine.name}',
-        GRAPH,
-        (plan.height, plan.width),
-        (plan.net_height, plan.net_width),
-        engine.spec.output,
-        engine.spec.batch,
-        engine.precision,
-        f'{engine.name} {runtime_version(engine.name)}, checks {CHECKS}',
-        device_name(engine.device),
-        getattr(engine, 'calibration', ''),
+    return replace(
+        whole_key(checkpoint, engine.spec, engine.precision),
+        what=f'{WHAT}-{engine.name}',
+        runtime=f'{engine.name} {runtime_version(engine.name)}, checks {CHECKS}',
+        device=device_name(engine.device),
+        calibration=getattr(engine, 'calibration', ''),
     )
 
 

@@ -10,17 +10,13 @@ image waits for the colour image of its stamp, registered to it: of the same cam
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
@@ -35,6 +31,7 @@ from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rg
 from dav2_ros.nodes.diagnostics import SparingLog
 from dav2_ros.nodes.latest import Worker
 from dav2_ros.nodes.qos import publish, subscribe
+from dav2_ros.nodes.spin import spin
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 UNPAIRED = 8  # images of one kind that wait for the other
@@ -130,25 +127,7 @@ class CloudNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    rclpy.init(args=args)
-    executor = SingleThreadedExecutor()
-    try:
-        node = CloudNode()
-    except (ParameterException, ValueError) as error:
-        rclpy.logging.get_logger('cloud').fatal(f'Bad parameter: {error}')
-        rclpy.try_shutdown()
-        return 1
-    executor.add_node(node)
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch may send its own after Ctrl-C: clean up in peace
-        node.close()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return spin(CloudNode, 'cloud', args)
 
 
 if __name__ == '__main__':

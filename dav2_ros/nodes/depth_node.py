@@ -11,15 +11,11 @@ Messages are received on the executor's thread; decoding, inference and publishi
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
@@ -29,6 +25,7 @@ from dav2_ros.nodes import parameters
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.latest import Worker
 from dav2_ros.nodes.pipeline import Pipeline, sentence
+from dav2_ros.nodes.spin import spin
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 
@@ -151,28 +148,12 @@ def main(args: list[str] | None = None) -> int:
     # Before torch is imported: OpenMP threads that spin while they wait take the cores of every other process. On two
     # busy cores a frame of the bundled model took 503 ms with the default, 100 ms with this.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    rclpy.init(args=args)
-    executor = SingleThreadedExecutor()
     try:
-        node = DepthNode()
-    except (ParameterException, ValueError) as error:
-        rclpy.logging.get_logger('depth').fatal(f'Bad parameter: {error}')
-        rclpy.try_shutdown()
-        return 1
-    executor.add_node(node)
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        return spin(DepthNode, 'depth', args)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch may send its own after Ctrl-C: clean up in peace
-        node.close()
-        node.destroy_node()
-        rclpy.try_shutdown()
         if is_building():  # inside a compiler, which Python would take down with it
             sys.stderr.flush()
             os._exit(0)
-    return 0
 
 
 if __name__ == '__main__':
