@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every data set by name: where its loader is, and what it looks like on disk.
+
+    sets.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
+
+A loader is a class in a file of its own, `Loader(root, split)`, that satisfies sample.DepthSet and carries an `ABOUT`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from dav2_training.data.sample import DataError, DepthSet
+
+LOADERS: dict[str, tuple[str, str]] = {}  # name -> (module of this package, class)
+
+
+@dataclass(frozen=True)
+class About:
+    """A data set in words."""
+
+    title: str
+    tree: str  # the folders and files expected under its root, as `tree` would draw them
+    splits: tuple[str, ...]
+    truth: str  # 'metres', 'disparity' or 'none'
+    licence: str
+    source: str  # where to get it
+
+
+def about(name: str) -> About:
+    """Describe a data set; raises DataError for a name that there is not."""
+    return loader(name).ABOUT
+
+
+def loader(name: str) -> type:
+    """Return the class that reads a data set; raises DataError for a name that there is not."""
+    if name not in LOADERS:
+        raise DataError(f'There is no data set {name!r}: choose one of {", ".join(sorted(LOADERS))}.')
+    module, kind = LOADERS[name]
+    return getattr(import_module(f'dav2_training.data.{module}'), kind)
+
+
+def open_set(name: str, root: str | Path, split: str = '') -> DepthSet:
+    """Open a data set; `split` '' is its first. Raises DataError that shows the tree it expects under `root`."""
+    kind = loader(name)
+    return kind(Path(root), split or kind.ABOUT.splits[0])
+
+
+def refuse(kind: type, root: Path, missing: str) -> DataError:
+    """Make the error of a directory that is not this data set, with the tree that is expected."""
+    where = 'is not there' if not root.exists() else f'has no {missing}'
+    return DataError(f'{root} {where}: {kind.ABOUT.title} is expected there like this:\n{kind.ABOUT.tree}')
