@@ -5,6 +5,8 @@
     sets.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
 
 A loader is a class in a file of its own, `Loader(root, split)`, that satisfies sample.DepthSet and carries an `ABOUT`.
+Where root is not its tree it raises `refuse(...)`; a file that cannot be read raises `decode.unreadable(...)`, which
+all functions of decode.py do. That the split is one of its own, and that there is anything in it, is checked here.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class About:
     truth: str  # 'metres', 'disparity' or 'none'
     licence: str
     source: str  # where to get it
+    lists: bool = False  # whether a split may also be a text file of lines 'picture depth', relative to the root
 
 
 def about(name: str) -> About:
@@ -45,8 +48,15 @@ def loader(name: str) -> type:
 
 def open_set(name: str, root: str | Path, split: str = '') -> DepthSet:
     """Open a data set; `split` '' is its first. Raises DataError that shows the tree it expects under `root`."""
-    kind = loader(name)
-    return kind(Path(root), split or kind.ABOUT.splits[0])
+    kind, root = loader(name), Path(root)
+    split = split or kind.ABOUT.splits[0]
+    if split not in kind.ABOUT.splits and not (kind.ABOUT.lists and Path(split).is_file()):
+        file = ', or give a file of lines "picture depth"' if kind.ABOUT.lists else ''
+        raise DataError(f'{name} has no split {split!r}: choose one of {", ".join(kind.ABOUT.splits)}{file}.')
+    opened = kind(root, split)
+    if not len(opened):
+        raise refuse(kind, root, f'pictures of the split {split!r}')
+    return opened
 
 
 def refuse(kind: type, root: Path, missing: str) -> DataError:

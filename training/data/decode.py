@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Read one file of a data set; what cannot be read is one sentence that names the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dav2_training.data.sample import DataError
+
+
+def unreadable(path: Path, why: object) -> DataError:
+    """Make the error of a file that is missing, cut short or of another kind."""
+    if not path.exists():
+        return DataError(f'{path} is not there: was the archive unpacked completely?')
+    why = ' '.join(str(why).split()).rstrip('.') or type(why).__name__
+    return DataError(f'{path} cannot be read ({why}): download or unpack it again.')
+
+
+def rgb(path: Path) -> np.ndarray:
+    """Read a picture: (H, W, 3) uint8 as stored; a rotation in its EXIF would turn it away from its depth."""
+    found = cv2.imread(str(path), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None:
+        raise unreadable(path, 'it is no picture')
+    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+
+
+def png16(path: Path) -> np.ndarray:
+    """Read a picture of 16-bit numbers: (H, W) uint16."""
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if found is None or found.dtype != np.uint16 or found.ndim != 2:
+        raise unreadable(path, 'it is no picture with one channel of 16 bits')
+    return found
+
+
+def npy(path: Path, ndim: int = 2) -> np.ndarray:
+    """Read an array of `ndim` dimensions from a .npy file."""
+    try:
+        found = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise unreadable(path, error) from error
+    if found.ndim != ndim:
+        raise unreadable(path, f'it has shape {found.shape}, not {ndim} dimensions')
+    return found
+
+
+def hdf5(path: Path, key: str = 'dataset') -> np.ndarray:
+    """Read one array of an HDF5 file, as stored."""
+    h5py = _h5py()
+    try:
+        with h5py.File(path, 'r') as file:
+            return file[key][()]
+    except (OSError, KeyError) as error:
+        raise unreadable(path, error) from error
+
+
+def _h5py():
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError('Reading HDF5 needs h5py: pip install "dav2_ros[train]".') from error
+    return h5py
+
+
+def pfm(path: Path) -> np.ndarray:
+    """Read a portable float map: (H, W) float32, first row on top (the file has it at the bottom)."""
+    try:
+        with path.open('rb') as file:
+            kind, size, scale = (file.readline().strip() for _ in range(3))
+            width, height = map(int, size.split())
+            if kind != b'Pf':
+                raise ValueError(f'it begins with {kind!r}, not with Pf')
+            flat = np.fromfile(file, '<f4' if float(scale) < 0 else '>f4', width * height)
+            return flat.reshape(height, width)[::-1].astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
