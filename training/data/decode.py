@@ -11,6 +11,8 @@ import numpy as np
 
 from dav2_training.data.sample import DataError
 
+JPEG = b'\xff\xd8', b'\xff\xd9'  # how a file begins, and ends but for a few bytes that some cameras add
+
 
 def unreadable(path: Path, why: object) -> DataError:
     """Make the error of a file that is missing, cut short or of another kind."""
@@ -22,10 +24,32 @@ def unreadable(path: Path, why: object) -> DataError:
 
 def rgb(path: Path) -> np.ndarray:
     """Read a picture: (H, W, 3) uint8 as stored; a rotation in its EXIF would turn it away from its depth."""
-    found = cv2.imread(str(path), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        return picture(path.read_bytes(), path)
+    except OSError as error:
+        raise unreadable(path, error.strerror) from error
+
+
+def picture(data: bytes, path: Path) -> np.ndarray:
+    """Decode a picture: (H, W, 3) uint8; `path` is where it is from."""
+    found = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if found is None:
-        raise unreadable(path, 'it is no picture')
+        raise unreadable(path, 'it is no whole picture')
     return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+
+
+def _decoded(data: bytes, how: int) -> np.ndarray | None:
+    """Decode what is whole; None for the rest, about which OpenCV's libraries shall not speak too."""
+    if data[:2] == JPEG[0] and JPEG[1] not in data[-256:]:
+        return None  # half of it would be grey
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_ERROR)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    except cv2.error:  # more pixels than OpenCV takes
+        return None
+    finally:
+        log.setLogLevel(before)
 
 
 def png16(path: Path) -> np.ndarray:
