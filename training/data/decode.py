@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -100,4 +101,16 @@ def pfm(path: Path) -> np.ndarray:
             flat = np.fromfile(file, '<f4' if float(scale) < 0 else '>f4', width * height)
             return flat.reshape(height, width)[::-1].astype(np.float32)
     except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def mat(path: Path) -> dict[str, Any]:
+    """Read a MATLAB file of version 5: values by name, a struct as an object, a row of cells as an array."""
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise DataError('Reading .mat needs scipy: pip install "dav2_ros[train]".') from error
+    try:
+        return loadmat(path, squeeze_me=True, struct_as_record=False)
+    except Exception as error:  # of a damaged file its parts raise whatever they stumble over
         raise unreadable(path, error) from error
