@@ -20,7 +20,15 @@ training = ['dav2_training', *(f'dav2_training.{name}' for name in find_packages
 setup(
     packages=[*runtime, *training],
     package_dir={'dav2_training': 'training'},
-    package_data={'dav2_ros': ['models/bundled/**/*', 'bags/bundled/**/*', 'demo/*.xml', 'engines/gate_pictures/*']},
+    package_data={
+        'dav2_ros': [
+            'models/bundled/**/*',
+            'bags/bundled/**/*',
+            'demo/*.xml',
+            'engines/gate_pictures/*',
+            'evaluation/*.j2',
+        ]
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/dav2_ros']),
         ('share/dav2_ros', ['package.xml']),
