@@ -4,16 +4,27 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
-from dav2_training import evaluate, judge_clouds, metric
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.models.info import ModelError
+from dav2_training import evaluate, export, judge_clouds, metric
+from dav2_training.data.sample import DataError
 
-app = typer.Typer(help='Train and judge depth models.', no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help='Train and judge depth models.', no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 app.command('metric')(metric.main)
 app.command('evaluate')(evaluate.main)
+app.command('export')(export.main)
 app.command('clouds')(judge_clouds.main)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
+    try:
+        app()
+    except (DataError, ModelError, EngineError) as error:
+        sys.exit(f'dav2-train: {error}')

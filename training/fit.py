@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dav2_ros.models.info import ModelInfo
 from dav2_training.config import FitConfig
 from dav2_training.losses import poly
 
@@ -56,6 +57,7 @@ def fit(
     validate: Callable[[nn.Module], str],
     out: Path,
     after_step: Callable[[int], None] = lambda step: None,
+    info: ModelInfo | None = None,
 ) -> nn.Module:
     """Train `network` in place for `config.steps` steps, resuming from `out/last.pt` when there is one.
 
@@ -65,6 +67,7 @@ def fit(
         validate: network in eval mode to one line for the log.
         out: folder for last.pt, with the configuration inside, and log.csv.
         after_step: called with the number of steps done.
+        info: what the runtime has to know of the network, if it can run it; last.pt holds it under 'model' (export.py).
     """
     from lightning.fabric import Fabric
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -106,7 +109,8 @@ def fit(
             after_step(done)
             if done % config.save_every == 0 or done == config.steps:
                 state = {'network': network.state_dict(), 'optimizer': optimizer.state_dict(), 'step': done}
-                write_atomically(last, {**state, 'config': dataclasses.asdict(config)})
+                about = info.to_facts() if info else None
+                write_atomically(last, {**state, 'config': dataclasses.asdict(config), 'model': about})
             if done % config.validate_every == 0 or done == config.steps:
                 network.eval()
                 with torch.no_grad():

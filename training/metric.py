@@ -12,8 +12,6 @@ is exact; the loss is SiLog, and sky is sent to the end of the range.
 from __future__ import annotations
 
 import dataclasses
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
@@ -24,10 +22,11 @@ from torch import Tensor, nn
 
 from dav2_ros.evaluation.metrics import depth_metrics, mean
 from dav2_ros.models import checkpoints
-from dav2_ros.models.registry import ModelInfo
+from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.resize import MEAN, STD
 from dav2_training import config as configs
+from dav2_training import export
 from dav2_training.config import MetricConfig
 from dav2_training.data.pool import FramePool
 from dav2_training.data.procedural import Batch, ProceduralScenes
@@ -113,26 +112,18 @@ def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = l
     shares = config.wide_share, config.square_share
     pool = FramePool(scenes, f.batch, config.fresh_per_step, config.pool, config.workers, f.seed, *shares)
     loss = MetricLoss(config.f_canonical_px, config.max_depth_m, config.sky_weight, config.l1_weight)
-    began = time.monotonic()
-    fit(network, f, pool, loss, validator(config), out, after_step)
     info = ModelInfo(
         name=config.name,
         preset=config.preset,
         kind='metric',
-        generation='v2',
         max_depth_m=config.max_depth_m,
         train_size=config.height,
         f_train_px=config.f_canonical_px,
         canonical=True,
         license='Apache-2.0',
-        file=f'{config.name}.safetensors',
-        repo='',
-        sha256='',
     )
-    notes = {'config': json.dumps(dataclasses.asdict(config)), 'hours': f'{(time.monotonic() - began) / 3600:.2f}'}
-    path = out / info.file
-    checkpoints.save(path, network.state_dict(), info, notes=notes, dtype=torch.float16)
-    return path
+    fit(network, f, pool, loss, validator(config), out, after_step, info)
+    return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 
 
 def main(

@@ -22,7 +22,9 @@ from dav2_ros.models.registry import (
     hash_record,
     identify,
     is_first_generation,
+    known_models,
     local_path,
+    own_models,
 )
 from dav2_ros.network.presets import PRESETS
 
@@ -164,7 +166,7 @@ def guess_preset(state_dict: Mapping[str, Tensor]) -> str | None:
 def _locate(name_or_path: str | Path) -> tuple[Path, ModelInfo | None]:
     """Return the file, and the registry's entry if it was asked for by name."""
     name = str(name_or_path)
-    info = REGISTRY.get(name)
+    info = REGISTRY.get(name) or own_models().get(name)
     path = BUNDLED_FILE if name == BUNDLED else local_path(info) if info else Path(name_or_path).expanduser()
     if path.is_file():
         return path, info
@@ -172,7 +174,8 @@ def _locate(name_or_path: str | Path) -> tuple[Path, ModelInfo | None]:
         raise ModelError(f'The bundled model {name} is not in this installation: install dav2_ros again, with {path}.')
     if info:
         raise ModelError(f'Model {name} is not here yet: run `dav2 models fetch {name}`, or put {info.url} at {path}.')
-    raise ModelError(f'{name!r} is neither a file nor one of the models {", ".join((BUNDLED, *REGISTRY))}.')
+    known = ', '.join({BUNDLED: None, **known_models()})
+    raise ModelError(f'{name!r} is neither a file nor one of the models {known}.')
 
 
 def _check_recorded(path: Path, sha256: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dav2_ros.models.info import read_facts
-from dav2_ros.models.registry import REGISTRY, local_path, lookup
+from dav2_ros.models.registry import BUNDLED, known_models, local_path, lookup
 
 models_app = typer.Typer(help='Which weights there are, what they are, and getting them.', no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help='A name that `dav2 models list` prints.')]
@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(help='A name that `dav2 models list` prints
 def list_models() -> None:
     """List the models that can be used by name, and which of them are on this machine."""
     rows = [('NAME', 'PRESET', 'KIND', 'UP TO', 'LICENCE', 'HERE')]
-    for info in REGISTRY.values():
+    for info in known_models().values():
         up_to = f'{info.max_depth_m:g} m' if info.max_depth_m else '-'
         here = 'yes' if local_path(info).is_file() else '-'
         rows.append((info.name, info.preset, info.kind, up_to, info.license, here))
@@ -34,6 +34,7 @@ def show(name: Name) -> None:
     info = lookup(name)
     path = local_path(info)
     focal = f'{info.f_train_px:.1f} px at {info.train_size} px' if info.f_train_px else 'unknown'
+    unpinned = 'not pinned: verified against what the hub states when fetched' if info.repo else 'not recorded'
     facts = {
         'name': info.name,
         'preset': info.preset,
@@ -41,8 +42,8 @@ def show(name: Name) -> None:
         'generation': info.generation,
         'training focal': focal + (' (canonical camera)' if info.canonical else ''),
         'licence': info.license + (' (no commercial use)' if info.is_non_commercial else ''),
-        'source': info.url or 'ships with dav2_ros',
-        'sha-256': info.sha256 or 'not pinned: verified against what the hub states when fetched',
+        'source': info.url or ('ships with dav2_ros' if name == BUNDLED else 'your own'),
+        'sha-256': info.sha256 or unpinned,
         'file': f'{path}{"" if path.is_file() else " (not here yet)"}',
     }
     if path.is_file() and path.suffix == '.safetensors':

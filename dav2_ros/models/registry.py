@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from dav2_ros.models.info import ModelError, ModelInfo, read_info
@@ -78,11 +79,30 @@ def hash_record(path: Path) -> Path:
     return path.with_name(f'{path.name}.sha256')
 
 
+def own_models() -> dict[str, ModelInfo]:
+    """List the user's own models: files NAME/NAME.safetensors in models_home() that say in themselves what they are."""
+    found = {}
+    for path in sorted(models_home().glob('*/*.safetensors')):
+        if path.stem == path.parent.name and path.stem not in REGISTRY:
+            try:
+                info = read_info(path)
+            except (ModelError, OSError):
+                continue  # `load` of the file says what is wrong with it
+            found |= {path.stem: replace(info, name=path.stem, file=path.name)} if info else {}
+    return found
+
+
+def known_models() -> dict[str, ModelInfo]:
+    """List all models that a name stands for, published and own."""
+    return {**REGISTRY, **own_models()}
+
+
 def lookup(name: str) -> ModelInfo:
     """Return the known model of this name; raises ModelError."""
-    if name not in REGISTRY:
-        raise ModelError(f'There is no model {name!r}: choose one of {", ".join(REGISTRY)}.')
-    return REGISTRY[name]
+    known = known_models()
+    if name not in known:
+        raise ModelError(f'There is no model {name!r}: choose one of {", ".join(known)}.')
+    return known[name]
 
 
 def identify(path: Path, sha256: str) -> ModelInfo | None:
