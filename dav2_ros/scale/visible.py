@@ -26,10 +26,10 @@ def _reach(camera: Camera) -> tuple[float, float, float, float]:
     return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
 
-def in_picture(xyz_m: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def in_picture(xyz_m: np.ndarray, camera: Camera, most: int = MOST) -> tuple[np.ndarray, np.ndarray]:
     """Return the points (M, 3) that fall on the picture and their pixels (M, 2), of points (N, 3) in any order.
 
-    At most `MOST`, taken evenly.
+    At most `most`, taken evenly.
     """
     x_m, y_m, z_m = np.ascontiguousarray(xyz_m.T)  # columns: five comparisons over rows of three take twice as long
     left, right, top, bottom = _reach(camera)
@@ -38,7 +38,7 @@ def in_picture(xyz_m: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarra
         ahead &= (x_m > left * z_m) & (x_m < right * z_m)
         ahead &= (y_m > top * z_m) & (y_m < bottom * z_m)
     there = np.flatnonzero(ahead)
-    xyz_m = xyz_m[there[:: -(-len(there) // MOST) or 1]]
+    xyz_m = xyz_m[there[:: -(-len(there) // most) or 1]]
     if camera.is_distorted:
         pixels = camera.project(xyz_m).astype(np.float32)
         inside = (pixels > -0.5).all(axis=1) & (pixels < (camera.width - 0.5, camera.height - 0.5)).all(axis=1)
@@ -61,6 +61,15 @@ def nearest_returns(pixels: np.ndarray, z_m: np.ndarray, shape: tuple[int, int])
     nearest_m[cells[order]] = z_m[order]  # the last of a cell's points stays: the nearest
     around_m = cv2.erode(nearest_m.reshape(down, across), np.ones((3, 3), np.uint8))
     return z_m <= np.float32(BEHIND) * around_m.ravel()[cells]
+
+
+def splat(pixels: np.ndarray, z_m: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return a depth map (H, W) float32 of points at pixels (N, 2) inside it: of several the nearest, NaN elsewhere."""
+    depth_m = np.full(shape, np.nan, np.float32)
+    u, v = np.rint(pixels).astype(np.intp).T
+    far_first = np.argsort(-z_m)
+    depth_m[v[far_first], u[far_first]] = z_m[far_first]  # the last of a pixel's points stays
+    return depth_m
 
 
 def sample_depth(z_m: np.ndarray, pixels: np.ndarray, *, edges: bool = False) -> np.ndarray:

@@ -17,7 +17,14 @@ from pathlib import Path
 
 from dav2_training.data.sample import DataError, DepthSet
 
-LOADERS: dict[str, tuple[str, str]] = {}  # name -> (module of this package, class)
+LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, class)
+    'ddad': ('ddad', 'Ddad'),
+    'diode': ('diode', 'Diode'),
+    'eth3d': ('eth3d', 'Eth3d'),
+    'ibims1': ('ibims1', 'Ibims1'),
+    'sintel': ('sintel', 'Sintel'),
+    'sunrgbd': ('sunrgbd', 'SunRgbd'),
+}
 
 
 @dataclass(frozen=True)
