@@ -90,6 +90,20 @@ def _h5py():
     return h5py
 
 
+def exr(path: Path) -> np.ndarray:
+    """Read an OpenEXR file of one channel, or the first of several: (H, W) float32. OpenCV's own wheels cannot."""
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise DataError('Reading EXR needs OpenEXR: pip install "dav2_ros[train]".') from error
+    try:
+        with OpenEXR.File(str(path)) as file:
+            found = next(iter(file.channels().values())).pixels
+    except RuntimeError as error:
+        raise unreadable(path, error) from error
+    return found[..., 0].astype(np.float32) if found.ndim == 3 else found.astype(np.float32)
+
+
 def pfm(path: Path) -> np.ndarray:
     """Read a portable float map: (H, W) float32, first row on top (the file has it at the bottom)."""
     try:
