@@ -7,11 +7,28 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
 T = TypeVar('T')
+
+
+class ConfigError(ValueError):
+    """Settings that are unknown, contradict each other or do not fit this machine; one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class SetConfig:
+    """A data set: one of data/sets.py, or frames of a procedural world (data/rendered.py)."""
+
+    name: str = ''  # as `dav2-train data` knows it; procedural or shifted
+    root: str = ''  # folder of the set
+    split: str = ''  # '' is its first
+    labels: str = ''  # folder of pseudo labels, which take the place of the set's own truth
+    seed: int = 1  # procedural and shifted: which frames
+    frames: int = 1024  # and how many
+    cache: str = ''  # folder to keep rendered frames in; '' renders them each time
 
 
 @dataclass(frozen=True)
@@ -19,20 +36,25 @@ class FitConfig:
     """What the loop needs to know, whatever the stage."""
 
     steps: int = 1000
-    batch: int = 16  # frames per step
+    batch: int = 16  # frames per step, on all devices together
+    accumulate: int = 1  # parts in which a device takes its share of them, one after another
     lr: float = 5e-4  # of the head; peak, reached after warm_up
     encoder_lr: float = 5e-4  # 5e-6 in the papers, which start from a trained encoder; this one starts from nothing
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
+    schedule: str = 'poly'  # of the learning rates; poly, linear, onecycle, constant (schedule.py)
     warm_up: int = 100  # steps; the papers have none
     clip_norm: float = 1.0  # the papers do not clip
     precision: str = 'bf16-mixed'  # of the forward pass; losses are always float32
     accelerator: str = 'auto'  # cpu, cuda
-    devices: int = 1
+    strategy: str = 'auto'  # how devices share the work: auto (ddp for more than one), ddp, fsdp
+    devices: int = 1  # of one node; torchrun says it by itself
+    nodes: int = 1
     threads: int = 0  # of the CPU; 0 leaves torch's choice
     seed: int = 0
     save_every: int = 250  # steps between checkpoints
     validate_every: int = 500
+    log_every: int = 10
 
 
 @dataclass(frozen=True)
@@ -60,27 +82,37 @@ class MetricConfig:
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
-    """Build a configuration; raises ValueError that names an unknown key and those there are."""
+    """Build a configuration; raises ConfigError that names an unknown key and those there are."""
     known = {f.name: f for f in dataclasses.fields(cls)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ValueError(f'{where} has no setting {unknown[0]!r}; there are: {", ".join(known)}.')
+        raise ConfigError(f'{where} has no setting {unknown[0]!r}; there are: {", ".join(known)}.')
     made = {}
     for key, value in values.items():
         default = getattr(cls(), key)
         if dataclasses.is_dataclass(default):
             made[key] = from_dict(type(default), value or {}, f'{where}: {key}')
         elif isinstance(default, tuple):
-            made[key] = tuple(value)
+            made[key] = _tuple(cls, key, value, f'{where}: {key}')
         elif isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
             made[key] = float(value)
         elif type(value) is type(default):
             made[key] = value
         else:
-            raise ValueError(
+            raise ConfigError(
                 f'{where}: {key} is {value!r}, but must be a {type(default).__name__} such as {default!r}.'
             )
     return cls(**made)
+
+
+def _tuple(cls: type, key: str, value: Any, where: str) -> tuple:
+    """Read a list: of configurations, where the field is declared as tuple[SomeConfig, ...], else of plain values."""
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f'{where} is {value!r}, but must be a list.')
+    kind = (get_args(get_type_hints(cls)[key]) or (object,))[0]
+    if not dataclasses.is_dataclass(kind):
+        return tuple(value)
+    return tuple(from_dict(kind, each or {}, f'{where}[{i}]') for i, each in enumerate(value))
 
 
 def load(cls: type[T], path: str | Path, **overrides: Any) -> T:

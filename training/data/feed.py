@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From data sets to batches of relative depth.
+
+Which picture stands at which place of which step's batch, and what augmentation does to it, is a pure function of
+(seed, step, place): a resumed run sees what it would have seen, and so do two processes together and one alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dav2_training.augment import StrongConfig, crop, cutmix_box, mirror, perturb
+from dav2_training.config import ConfigError, SetConfig
+from dav2_training.data import sets
+from dav2_training.data.pseudo import PseudoLabelled
+from dav2_training.data.rendered import WORLDS, Rendered
+from dav2_training.data.sample import DataError, DepthSet, Sample
+from dav2_training.data.shuffle import shuffled
+from dav2_training.ranks import WHOLE, Share
+
+TRIES = 16  # unreadable pictures in a row after which it is not the pictures
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeBatch:
+    """B pictures with inverse depth of any scale and shift."""
+
+    rgb: Tensor  # (B, H, W, 3) uint8
+    disparity: Tensor  # (B, H, W) float32: NaN unknown, 0 sky
+    cut: Tensor  # (B, H, W) bool: pasted in from another picture, whose scale and shift are others
+    pseudo: Tensor  # (B,) bool: labelled by a teacher, perturbed strongly
+
+
+class Joined:
+    """Data sets one after another, as one."""
+
+    def __init__(self, parts: Sequence[DepthSet]) -> None:
+        self.parts = parts
+        self.ends = list(itertools.accumulate(len(part) for part in parts))
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def __getitem__(self, index: int) -> Sample:
+        part = bisect_right(self.ends, index)
+        return self.parts[part][index - (self.ends[part - 1] if part else 0)]
+
+
+def open_sets(configs: Sequence[SetConfig], height: int, width: int) -> Joined:
+    """Open data sets, rendering procedural ones in (height, width). Raises DataError, ConfigError."""
+    return Joined([open_one(config, height, width) for config in configs])
+
+
+def open_one(config: SetConfig, height: int, width: int) -> DepthSet:
+    """Open one data set, with its pseudo labels if it has any. Raises DataError, ConfigError."""
+    if config.name in WORLDS:
+        opened = Rendered(config.name, config.seed, config.frames, height, width, config.cache)
+    else:
+        opened = sets.open_set(config.name, config.root, config.split)
+    if not len(opened):
+        raise ConfigError(f'The data set {config.name} at {config.root!r} is empty: give a folder with pictures.')
+    return PseudoLabelled(opened, Path(config.labels)) if config.labels else opened
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Batches of crops; `labelled` places of each batch come from `truth`, the others from `pseudo`."""
+
+    height: int
+    width: int
+    batch: int
+    truth: DepthSet | None = None
+    pseudo: DepthSet | None = None
+    labelled: int = 0
+    strong: StrongConfig = field(default_factory=StrongConfig)
+    nearest_m: float = 0.1  # metres below which truth is clipped before it is inverted; not stated in the papers
+    seed: int = 0
+    workers: int = 0
+    pin: bool = False  # memory, for a GPU
+
+    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[RelativeBatch]:
+        """Yield the parts of each step's batch from step `start` on, made ahead by `workers` processes."""
+        slots = share.slots(self.batch)
+        loader = DataLoader(
+            _Parts(self, slots),
+            batch_size=None,
+            sampler=itertools.count(start * len(slots)),
+            num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None,
+            pin_memory=self.pin,
+        )
+        return iter(loader)
+
+    def make(self, step: int, slots: Sequence[int]) -> RelativeBatch:
+        """Build these places of a step's batch."""
+        kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        made = [self._one(step, slot, kept) for slot in slots]
+        rgb, disparity, cut = (torch.from_numpy(np.stack(parts)) for parts in zip(*made))
+        return RelativeBatch(rgb, disparity, cut, torch.tensor([not self._is_labelled(slot) for slot in slots]))
+
+    def _is_labelled(self, slot: int) -> bool:
+        """Spread the labelled places evenly over the batch."""
+        return (slot + 1) * self.labelled // self.batch > slot * self.labelled // self.batch
+
+    def _one(self, step: int, slot: int, kept: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rgb, disparity = self._clean(step, slot, kept)
+        if self._is_labelled(slot):
+            return rgb, disparity, np.zeros(disparity.shape, bool)
+        rng = np.random.default_rng([self.seed, step, slot, 1])
+        cut = cutmix_box(self.height, self.width, self.strong, rng)
+        if cut.any():
+            other = next(s for s in _before(slot, self.batch) if not self._is_labelled(s))
+            other_rgb, other_disparity = self._clean(step, other, kept)
+            rgb = np.where(cut[..., None], other_rgb, rgb)
+            disparity = np.where(cut, other_disparity, disparity)
+        return perturb(rgb, self.strong, rng), disparity, cut
+
+    def _clean(self, step: int, slot: int, kept: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Return a picture and its disparity, cropped and perhaps mirrored: what CutMix pastes is what others see."""
+        if slot not in kept:
+            rng = np.random.default_rng([self.seed, step, slot, 0])
+            labelled = self._is_labelled(slot)
+            source = self.truth if labelled else self.pseudo
+            per_step = self.labelled if labelled else self.batch - self.labelled
+            before = slot * self.labelled // self.batch
+            number = step * per_step + (before if labelled else slot - before)
+            sample = self._sample(source, number)
+            disparity = sample.inverse_depth()
+            if sample.z_m is not None and self.nearest_m:
+                disparity = np.minimum(disparity, np.float32(1.0 / self.nearest_m))
+            cropped = crop(sample.rgb, disparity, self.height, self.width, rng)
+            kept[slot] = tuple(map(np.ascontiguousarray, mirror(*cropped, rng)))
+        return kept[slot]
+
+    def _sample(self, source: DepthSet, number: int) -> Sample:
+        """Read the `number`-th picture of an endless shuffle; one that cannot be read is told of and replaced."""
+        for attempt in range(TRIES):
+            index = (shuffled(number, len(source), self.seed) + attempt) % len(source)
+            try:
+                return source[index]
+            except DataError as error:
+                last = error
+                warnings.warn(f'left out: {error}', stacklevel=2)
+        raise DataError(f'{TRIES} pictures in a row cannot be read; the last: {last}') from last
+
+
+def _before(slot: int, batch: int) -> Iterator[int]:
+    """Yield the places before this one, round the batch, and at last itself."""
+    return ((slot - 1 - i) % batch for i in range(batch))
+
+
+class _Parts(Dataset):
+    """Part `i` of a process counts through its steps, and through the parts of each."""
+
+    def __init__(self, feed: Feed, slots: list[range]) -> None:
+        self.feed, self.slots = feed, slots
+
+    def __getitem__(self, i: int) -> RelativeBatch:
+        step, part = divmod(i, len(self.slots))
+        return self.feed.make(step, self.slots[part])
