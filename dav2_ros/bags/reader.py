@@ -6,26 +6,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from dav2_ros.bags import BagError, messages
+from dav2_ros.bags.files import find_files, open_file
 from dav2_ros.bags.messages import CAMERA_INFO, COMPRESSED, IMAGE, stamp_ns
+from dav2_ros.bags.stored import Recorded, Stored, StoredFile
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
+
 DEPTH_NAMES = ('depth', 'disparity')  # in the name of a topic: not a colour picture
-
-
-@dataclass(frozen=True, eq=False)
-class Recorded:
-    """One message of a recording."""
-
-    topic: str
-    msgtype: str
-    log_ns: int  # when it was recorded
-    data: bytes  # CDR
 
 
 class BagReader:
@@ -35,41 +32,79 @@ class BagReader:
             for frame in bag.frames():
                 ...
 
-    Topics need naming only where the recording has several of a kind.
+    Topics need naming only where the recording has several of a kind. Messages are read as they are asked for, so
+    memory does not grow with the recording. Of one that is damaged or cut off, what is readable is read, and `notes`
+    tell where it ends. (A file that was compressed as a whole is decompressed to the folder of temporary files.)
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.topics: dict[str, str] = {}  # name -> type, while open
+        self.stored: dict[str, Stored] = {}  # name -> the same and more, counts over all files
 
     def __enter__(self) -> BagReader:
-        kilted = messages.kilted()
-        from rosbags.highlevel import AnyReader, AnyReaderError
-
-        if not self.path.exists():
-            raise BagError(f'There is no recording at {self.path}.')
-        try:
-            self._reader = AnyReader([self.path], default_typestore=kilted)
-            self._reader.open()
-        except (AnyReaderError, OSError, ValueError, AssertionError) as error:
-            raise BagError(f'{self.path} is not a whole recording ({error}): record or copy it again.') from error
-        self.topics = {connection.topic: connection.msgtype for connection in self._reader.connections}
+        messages.kilted()  # says what to install if rosbags is missing
+        paths, self._notes = find_files(self.path)
+        self._files: list[StoredFile] = []
+        self._opened = ExitStack()
+        folder = Path(self._opened.enter_context(TemporaryDirectory(prefix='dav2-bag-')))
+        for path in paths:
+            try:
+                self._files.append(open_file(path, folder))
+                self._opened.callback(self._files[-1].close)
+            except (BagError, OSError) as error:
+                self._notes.append(str(error))
+        if not self._files:
+            self._opened.close()
+            raise BagError(f'{self.path} is not a whole recording ({" ".join(self._notes)}): record or copy it again.')
+        for each in (connection for file in self._files for connection in file.connections):
+            before = self.stored.get(each.topic)
+            self.stored[each.topic] = replace(each, count=each.count + before.count) if before else each
+        self.topics = {topic: each.msgtype for topic, each in self.stored.items()}
+        self._types: Typestore | None = None
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._reader.close()
+        self._opened.close()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is missing or damaged, a sentence each; complete once all was read."""
+        return [*self._notes, *(file.note for file in self._files if file.note)]
 
     def raw(self, *topics: str) -> Iterator[Recorded]:
         """Yield the messages of these topics (or all) as they were recorded, in order of time."""
-        connections = [c for c in self._reader.connections if not topics or c.topic in topics]
-        if topics and not connections:
-            return
-        for connection, log_ns, data in self._reader.messages(connections):
-            yield Recorded(connection.topic, connection.msgtype, log_ns, data)
+        for file in self._files:
+            yield from file.messages(topics or None)
 
     def decode(self, recorded: Recorded) -> Any:
-        """Return the message itself; it keeps the types that the recording was made with."""
-        return self._reader.deserialize(recorded.data, recorded.msgtype)
+        """Return the message itself; types of nobody's else are explained by the recording. Raises BagError."""
+        store = messages.kilted()
+        if recorded.msgtype not in store.types:
+            store = self._types = self._types or self._own_types()
+        try:
+            return store.deserialize_cdr(recorded.data, recorded.msgtype)
+        except Exception as error:  # a border: damaged bytes fail in any way
+            raise BagError(
+                f'A message of {recorded.topic} is damaged, or no {recorded.msgtype} ({type(error).__name__}).'
+            ) from error
+
+    def _own_types(self) -> Typestore:
+        """Learn the types that the recording defines."""
+        from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+        store = get_typestore(Stores.ROS2_KILTED)
+        for each in self.stored.values():
+            if each.definition and each.msgtype not in store.types:
+                with suppress(Exception):  # a definition that cannot be read: decoding says so
+                    store.register(
+                        {
+                            k: v
+                            for k, v in get_types_from_msg(each.definition, each.msgtype).items()
+                            if k not in store.types
+                        }
+                    )
+        return store
 
     def frames(self, topic: str = '', info_topic: str = '') -> Iterator[Frame]:
         """Yield the pictures of a camera, each with the Camera of its stamp (else of the latest before it)."""
@@ -116,13 +151,16 @@ class BagReader:
 
 
 class Cameras:
-    """The calibrations of a recording by stamp."""
+    """The calibrations of a recording by stamp; those that say the same as the one before are not kept."""
 
     def __init__(self, bag: BagReader, topic: str) -> None:
-        infos = [bag.decode(recorded) for recorded in bag.raw(topic)] if topic else []
-        infos.sort(key=stamp_ns)
-        self._stamps = [stamp_ns(info) for info in infos]
-        self._cameras = [messages.camera(info) for info in infos]
+        infos = ((stamp_ns(info), messages.camera(info)) for info in map(bag.decode, bag.raw(topic) if topic else ()))
+        kept: list[tuple[int, Camera | None]] = []
+        for at, camera in infos:
+            if not kept or camera != kept[-1][1] or at < kept[-1][0]:
+                kept.append((at, camera))
+        kept.sort(key=lambda pair: pair[0])
+        self._stamps, self._cameras = [at for at, _ in kept], [camera for _, camera in kept]
 
     def at(self, stamp: int) -> Camera | None:
         """Return the camera of this stamp, else of the latest before it, else the first; None if there is none."""

@@ -20,8 +20,8 @@ from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import subscribe
-from dav2_ros.nodes.rectification import Rectification
 from dav2_ros.nodes.scale import Scaling
+from dav2_ros.rectification import Rectification
 
 FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a camera that publishes it
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo
 
 from dav2_ros.camera import Camera
+from dav2_ros.camera_info import InfoFields, camera_from_info
 from dav2_ros.frames import Frame
-from dav2_ros.nodes.camera_info import camera_from_info
 from dav2_ros.rectify import Rectifier, pinhole_view
 
 
@@ -24,16 +24,15 @@ class Rectification:
         self._max_hfov_rad, self._say = max_hfov_rad, say
         self._key: tuple | None = None
 
-    def apply(self, frame: Frame, info: CameraInfo) -> tuple[Frame, CameraInfo]:
-        """Rectify a frame of a calibrated camera to P and R of its info, or to a narrower pinhole."""
+    def apply(self, frame: Frame, info: Any) -> tuple[Frame, InfoFields]:
+        """Rectify a frame of a calibrated camera to P and R of its CameraInfo, or to a narrower pinhole."""
         self._keep(frame.camera, info)
         rectifier, target = self._rectifier, self._rectifier.target
-        made = CameraInfo(header=info.header, height=target.height, width=target.width, distortion_model='plumb_bob')
-        made.d, made.r, made.k = [0.0] * 5, np.eye(3).ravel(), target.k.ravel()
-        made.p = self._projection.ravel()
+        k, p = target.k.ravel(), self._projection.ravel()
+        made = InfoFields(target.width, target.height, 'plumb_bob', np.zeros(5), k, np.eye(3).ravel(), p)
         return replace(frame, rgb=rectifier.apply(frame.rgb), camera=target, seen=self._seen), made
 
-    def _keep(self, camera: Camera, info: CameraInfo) -> None:
+    def _keep(self, camera: Camera, info: Any) -> None:
         key = camera, tuple(info.p), tuple(info.r)
         if key == self._key:
             return
