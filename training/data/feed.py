@@ -1,15 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From data sets to batches of relative depth.
-
-Which picture stands at which place of which step's batch, and what augmentation does to it, is a pure function of
-(seed, step, place): a resumed run sees what it would have seen, and so do two processes together and one alone.
-"""
+"""From data sets to batches of relative depth; what augmentation does is a function of (seed, step, place), too."""
 
 from __future__ import annotations
 
 import itertools
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from dav2_training.augment import StrongConfig, crop, cutmix_box, mirror, perturb
 from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data import sets
+from dav2_training.data.parts import draw, parts
 from dav2_training.data.pseudo import PseudoLabelled
 from dav2_training.data.rendered import WORLDS, Rendered
-from dav2_training.data.sample import DataError, DepthSet, Sample
-from dav2_training.data.shuffle import shuffled
+from dav2_training.data.sample import DepthSet, Sample
 from dav2_training.ranks import WHOLE, Share
-
-TRIES = 16  # unreadable pictures in a row after which it is not the pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +83,7 @@ class Feed:
 
     def __call__(self, start: int, share: Share = WHOLE) -> Iterator[RelativeBatch]:
         """Yield the parts of each step's batch from step `start` on, made ahead by `workers` processes."""
-        slots = share.slots(self.batch)
-        loader = DataLoader(
-            _Parts(self, slots),
-            batch_size=None,
-            sampler=itertools.count(start * len(slots)),
-            num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None,
-            pin_memory=self.pin,
-        )
-        return iter(loader)
+        return parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
 
     def make(self, step: int, slots: Sequence[int]) -> RelativeBatch:
         """Build these places of a step's batch."""
@@ -135,7 +118,7 @@ class Feed:
             per_step = self.labelled if labelled else self.batch - self.labelled
             before = slot * self.labelled // self.batch
             number = step * per_step + (before if labelled else slot - before)
-            sample = self._sample(source, number)
+            sample = draw(source, number, self.seed)
             disparity = sample.inverse_depth()
             if sample.z_m is not None and self.nearest_m:
                 disparity = np.minimum(disparity, np.float32(1.0 / self.nearest_m))
@@ -143,29 +126,7 @@ class Feed:
             kept[slot] = tuple(map(np.ascontiguousarray, mirror(*cropped, rng)))
         return kept[slot]
 
-    def _sample(self, source: DepthSet, number: int) -> Sample:
-        """Read the `number`-th picture of an endless shuffle; one that cannot be read is told of and replaced."""
-        for attempt in range(TRIES):
-            index = (shuffled(number, len(source), self.seed) + attempt) % len(source)
-            try:
-                return source[index]
-            except DataError as error:
-                last = error
-                warnings.warn(f'left out: {error}', stacklevel=2)
-        raise DataError(f'{TRIES} pictures in a row cannot be read; the last: {last}') from last
-
 
 def _before(slot: int, batch: int) -> Iterator[int]:
     """Yield the places before this one, round the batch, and at last itself."""
     return ((slot - 1 - i) % batch for i in range(batch))
-
-
-class _Parts(Dataset):
-    """Part `i` of a process counts through its steps, and through the parts of each."""
-
-    def __init__(self, feed: Feed, slots: list[range]) -> None:
-        self.feed, self.slots = feed, slots
-
-    def __getitem__(self, i: int) -> RelativeBatch:
-        step, part = divmod(i, len(self.slots))
-        return self.feed.make(step, self.slots[part])
