@@ -31,9 +31,9 @@ def rgb(path: Path) -> np.ndarray:
         raise unreadable(path, error.strerror) from error
 
 
-def picture(data: bytes, path: Path) -> np.ndarray:
-    """Decode a picture: (H, W, 3) uint8; `path` is where it is from."""
-    found = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+def picture(data: bytes, path: Path, *, upright: bool = False) -> np.ndarray:
+    """Decode a picture: (H, W, 3) uint8, `upright` as its EXIF says; `path` is where it is from."""
+    found = _decoded(data, cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if found is None:
         raise unreadable(path, 'it is no whole picture')
     return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
@@ -99,7 +99,7 @@ def exr(path: Path) -> np.ndarray:
     try:
         with OpenEXR.File(str(path)) as file:
             found = next(iter(file.channels().values())).pixels
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise unreadable(path, error) from error
     return found[..., 0].astype(np.float32) if found.ndim == 3 else found.astype(np.float32)
 

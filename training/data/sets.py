@@ -18,12 +18,17 @@ from pathlib import Path
 from dav2_training.data.sample import DataError, DepthSet
 
 LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, class)
+    'blendedmvs': ('blendedmvs', 'BlendedMvs'),
     'ddad': ('ddad', 'Ddad'),
     'diode': ('diode', 'Diode'),
     'eth3d': ('eth3d', 'Eth3d'),
+    'hypersim': ('hypersim', 'Hypersim'),
     'ibims1': ('ibims1', 'Ibims1'),
+    'irs': ('irs', 'Irs'),
     'sintel': ('sintel', 'Sintel'),
     'sunrgbd': ('sunrgbd', 'SunRgbd'),
+    'tartanair': ('tartanair', 'TartanAir'),
+    'vkitti2': ('vkitti2', 'VKitti2'),
 }
 
 

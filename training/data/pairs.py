@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What most data sets are: a list of pictures, and for each a file that holds its depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from dav2_ros.camera import Camera
+from dav2_training.data import decode
+from dav2_training.data.sample import DataError, Sample
+from dav2_training.data.sets import About
+
+
+class Pair(NamedTuple):
+    """Where a picture is, and where its truth."""
+
+    picture: Path
+    truth: Path
+
+
+class PairSet:
+    """A DepthSet over pairs of files; a set says where they are (`find`) and what is in them (the other three)."""
+
+    ABOUT: ClassVar[About]
+    COLUMNS: ClassVar[tuple[int, int]] = (0, 1)  # of picture and truth in a line of a list file
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.root = root
+        self.pairs = self.find(split) if split in self.ABOUT.splits else self.listed(Path(split))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        pair = self.pairs[index]
+        rgb, truth = self.rgb(pair), self.truth(pair)
+        if rgb.shape[:2] != truth.shape:
+            h, w = truth.shape
+            raise decode.unreadable(pair.truth, f'it has {w}x{h} pixels and its picture {rgb.shape[1]}x{rgb.shape[0]}')
+        name = pair.picture.relative_to(self.root) if pair.picture.is_relative_to(self.root) else pair.picture
+        kind = 'disparity' if self.ABOUT.truth == 'disparity' else 'z_m'
+        return Sample(rgb, name.with_suffix('').as_posix(), camera=self.camera(pair, rgb), **{kind: truth})
+
+    def find(self, split: str) -> list[Pair]:
+        """List the pairs of a split in a fixed order; raises refuse(...) where root is not this set."""
+        raise NotImplementedError
+
+    def truth(self, pair: Pair) -> np.ndarray:
+        """Read (H, W) float32 as Sample has it: metres or disparity, NaN unknown, +inf metres or 0 disparity sky."""
+        raise NotImplementedError
+
+    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera | None:
+        """Return the camera of a picture that has been read."""
+        raise NotImplementedError
+
+    def rgb(self, pair: Pair) -> np.ndarray:
+        """Read (H, W, 3) uint8."""
+        return decode.rgb(pair.picture)
+
+    def listed(self, file: Path) -> list[Pair]:
+        """List the pairs that a file names: the method's lines 'picture depth', and BTS's, where None is no depth."""
+        lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
+        if any(len(line) <= max(self.COLUMNS) for line in lines):
+            raise DataError(f'{file} has lines without a picture and a depth: it should hold "picture depth" in each.')
+        named = [[line[i] for i in self.COLUMNS] for line in lines]
+        named = [line for line in named if 'None' not in line]
+        if not named:
+            return []
+        return [Pair(*pair) for pair in zip(*(self.anchored(file, column) for column in zip(*named)))]
+
+    def anchored(self, file: Path, paths: tuple[str, ...]) -> list[Path]:
+        """Find files that another machine listed: leave away its leading folders, as many as the first one needs."""
+        first = Path(paths[0])
+        for away in range(len(first.parts)):
+            if self.root.joinpath(*first.parts[away:]).is_file():
+                return [self.root.joinpath(*Path(path).parts[away:]) for path in paths]
+        raise DataError(f'{file} names {paths[0]}, which is not under {self.root}: unpack it there, or give its root.')
