@@ -72,12 +72,22 @@ def npy(path: Path, ndim: int = 2) -> np.ndarray:
     return found
 
 
-def hdf5(path: Path, key: str = 'dataset') -> np.ndarray:
-    """Read one array of an HDF5 file, as stored."""
+def hdf5(path: Path, key: str = 'dataset', at: int | None = None) -> np.ndarray:
+    """Read one array of an HDF5 file, or entry `at` of its first axis, as stored."""
     h5py = _h5py()
     try:
         with h5py.File(path, 'r') as file:
-            return file[key][()]
+            return file[key][() if at is None else at]
+    except (OSError, KeyError, IndexError) as error:
+        raise unreadable(path, error) from error
+
+
+def hdf5_shape(path: Path, key: str) -> tuple[int, ...]:
+    """Return the shape of an array of an HDF5 file, without reading it."""
+    h5py = _h5py()
+    try:
+        with h5py.File(path, 'r') as file:
+            return file[key].shape
     except (OSError, KeyError) as error:
         raise unreadable(path, error) from error
 
