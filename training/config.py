@@ -55,29 +55,52 @@ class FitConfig:
     save_every: int = 250  # steps between checkpoints
     validate_every: int = 500
     log_every: int = 10
+    tensorboard: bool = True  # write for it too, into the run's folder
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What metric training does to pictures on disk beside cropping and mirroring; the defaults do nothing."""
+
+    kb_crop: bool = False  # keep what the KITTI benchmark keeps of its pictures, also to judge
+    rotate_deg: float = 0.0  # to either side
+    colour_share: float = 0.0  # of pictures whose colours change
+    gamma: tuple[float, float] = (0.9, 1.1)
+    brightness: tuple[float, float] = (0.9, 1.1)
+    colour: tuple[float, float] = (0.9, 1.1)  # of each channel
 
 
 @dataclass(frozen=True)
 class MetricConfig:
-    """Metric training on procedural scenes, in canonical-camera space."""
+    """Metric training, on data sets or on procedural scenes, in canonical-camera space or in the cameras' own."""
 
     preset: str = 'vitt'
     name: str = 'vitt-procedural'
+    license: str = 'unknown'  # of the trained weights; an SPDX name
     start_from: str = ''  # name or file of a model whose weights to start from; '' starts from nothing
+    encoder_from: str = ''  # or of one, or of DINOv2 weights, whose encoder to start from, with a head at random
+    train: tuple[SetConfig, ...] = ()  # data sets in metres; none: procedural scenes, rendered while it trains
+    validate: tuple[SetConfig, ...] = ()
+    augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     height: int = 168  # network input
     width: int = 224
-    f_canonical_px: float = 200.0  # at `height`; depth is learnt as if every camera had this focal length
-    max_depth_m: float = 80.0  # in the canonical camera: what the sigmoid is multiplied by
-    l1_weight: float = 0.0  # of mean |d ln z| beside SiLog
+    canonical: bool = True  # learn depth as if every camera had the focal length f_canonical_px
+    f_canonical_px: float = 200.0  # at `height`; not canonical: what the pictures have there, 0 unknown
+    min_depth_m: float = 1e-3  # truth that is nearer is not learnt
+    max_depth_m: float = 80.0  # what the sigmoid is multiplied by; in the canonical camera, if there is one
+    loss: str = 'silog'  # or silog_zoedepth
+    l1_weight: float = 0.0  # of mean |d ln z| beside it
     sky_weight: float = 0.1  # of the term that sends sky to max_depth_m
     scenes_seed: int = 1
     fresh_per_step: int = 6  # new frames rendered for each step; the others of a batch are seen again
     pool: int = 1024  # newest frames that a batch is drawn from
     wide_share: float = 0.0  # of steps whose frames are cut to 16:9, so that a camera's video mode keeps its metres
     square_share: float = 0.0  # of steps whose frames are cut to 1:1
-    workers: int = 1  # processes that render
+    workers: int = 1  # processes that render, or read pictures
     validation_seed: int = 1_000_003
-    validation_frames: int = 64
+    validation_frames: int = 64  # evenly from the sets to validate on; 0: all
+    protocol: str = 'plain'  # by which they are judged (dav2_ros/evaluation/protocols.py)
+    mirror_too: bool = False  # average with the prediction for the mirrored picture when judging, as ZoeDepth does
     fit: FitConfig = dataclasses.field(default_factory=FitConfig)
 
 
