@@ -51,6 +51,7 @@ def test_what_training_writes_the_runtime_loads_as_what_it_is(trained: Path) -> 
     assert 'AbsRel' in lines and sorted(p.name for p in trained.parent.iterdir()) == [
         'last.pt',
         'log.csv',
+        'tensorboard',
         'vitt-procedural.safetensors',
     ]
 

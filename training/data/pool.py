@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from dav2_ros.network.presets import PATCH
 from dav2_training.data.procedural import Batch, ProceduralScenes
+from dav2_training.ranks import WHOLE, Share
 
 
 class Rendered(IterableDataset):
@@ -49,7 +50,8 @@ class FramePool:
     wide_share: float = 0.0  # of steps whose frames are cut to 16:9
     square_share: float = 0.0  # and to 1:1
 
-    def __call__(self, start: int) -> Iterator[Batch]:
+    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[Batch]:
+        slots = share.slots(self.batch)
         fill = min(self.size, max(self.batch, 32 * self.fresh))
         low = max(0, fill + start * self.fresh - self.size) // self.fresh * self.fresh
         loader = DataLoader(
@@ -69,7 +71,9 @@ class FramePool:
             rng = np.random.default_rng([self.seed, step])
             rgb, z_m, f_px = zip(*(window[i] for i in rng.choice(len(window), self.batch, replace=False)))
             batch = augment(Batch(torch.stack(rgb), torch.stack(z_m).float(), torch.stack(f_px)), rng)
-            yield self._reframe(batch, rng.random())
+            batch = self._reframe(batch, rng.random())
+            for part in slots:
+                yield Batch(*(x[part.start : part.stop] for x in (batch.rgb, batch.z_m, batch.f_px)))
             step += 1
 
     def _reframe(self, batch: Batch, draw: float) -> Batch:

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a run can go on from: last.pt, whole or the one before, with the run's configuration inside."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from dav2_training.config import ConfigError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+# What a run may change on its way: where it runs and how often it tells and keeps, not what comes out of it.
+FREE = {'accelerator', 'strategy', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
+        'log_every', 'tensorboard', 'root', 'cache'}  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """Return a configuration as a checkpoint keeps it: lists for tuples, as JSON and YAML have them."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def difference(kept: Any, now: Any, where: str = '') -> str:
+    """Name the first setting, other than FREE ones, in which two configurations differ; '' if none."""
+    if isinstance(kept, Mapping) and isinstance(now, Mapping):
+        keys = [key for key in {**kept, **now} if key not in FREE]
+        parts = (difference(kept.get(key), now.get(key), f'{where}.{key}'.lstrip('.')) for key in keys)
+    elif isinstance(kept, list) and isinstance(now, list) and len(kept) == len(now):
+        parts = (difference(a, b, f'{where}[{i}]') for i, (a, b) in enumerate(zip(kept, now)))
+    else:
+        return '' if kept == now else f'{where} was {kept!r} and is {now!r} now'
+    return next((part for part in parts if part), '')
+
+
+def resume(
+    fabric: Fabric, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: Mapping[str, Any]
+) -> int:
+    """Load weights and optimizer where `path` is there; return the number of steps done, 0 for a new run.
+
+    Raises ConfigError if the run there is another, or the file is damaged.
+    """
+    if not path.is_file():
+        return 0
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
+        changed = difference(state['config'], plain(config))
+        done = int(state['step'])
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f'{path} is not a whole checkpoint of this version: move it away to start anew.') from error
+    if changed:
+        raise ConfigError(f'{path} is of another run ({changed}): set it back, or give another --out.')
+    if _is_sharded(fabric):
+        fabric.load(path, {'network': model, 'optimizer': optimizer}, strict=False)
+    else:
+        model.load_state_dict(state['network'])
+        optimizer.load_state_dict(state['optimizer'])
+    return done
+
+
+def keep(
+    fabric: Fabric, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: Mapping[str, Any]
+) -> None:
+    """Write weights, optimizer and `facts` beside `path`, to the disk itself, then rename. All processes come here."""
+    beside = path.with_suffix('.part')
+    fabric.save(beside, {'network': model, 'optimizer': optimizer, **facts})
+    if fabric.is_global_zero:
+        with beside.open('rb') as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    fabric.barrier()
+
+
+def _is_sharded(fabric: Fabric) -> bool:
+    from lightning.fabric.strategies import FSDPStrategy
+
+    return isinstance(fabric.strategy, FSDPStrategy)
