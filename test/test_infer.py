@@ -45,7 +45,7 @@ def folder(tmp_path_factory) -> Path:
     (folder / 'empty.jpg').write_bytes(b'')
     (folder / 'text.jpg').write_text('no picture')
     (folder / 'half.png').write_bytes((folder / 'plain.png').read_bytes()[:60])
-    (folder / 'folder.jpg').mkdir()
+    (folder / 'folder.jpg').mkdir()  # a folder without pictures
     (folder / 'plain.jpg').write_bytes((folder / 'tall photo.jpg').read_bytes())
     return folder
 
@@ -73,7 +73,7 @@ def test_good_photos_become_files_whatever_stands_beside_them(folder, mixed):
         assert near.any()
         assert np.abs(png_m - z_m)[near].max() < 6e-4
         colour = cv2.imread(str(folder / 'mixed' / f'{stem}_color.png'))[..., ::-1]
-        assert np.array_equal(colour, colourise(z_m, 0.5, 40.0))
+        assert np.array_equal(colour[:, z_m.shape[1] :], colourise(z_m, 0.5, 40.0))
     assert len(list((folder / 'mixed').iterdir())) == 3 * len(GOOD)
 
 
@@ -122,12 +122,83 @@ def test_results_do_not_replace_each_other(folder, random_model):
     assert np.load(folder / 'twins' / 'plain_depth.npy').shape == (60, 90)
 
 
-def test_side_by_side_shows_the_photo_too(folder, random_model):
-    options = ('--model', random_model, '--out', 'beside', '--side-by-side', '--near', 1, '--far', 9)
-    assert infer(folder, 'plain.png', *options).returncode == 0
+def test_the_photo_stands_beside_its_depth_unless_it_shall_not(folder, random_model):
+    options = ('--model', random_model, '--near', 1, '--far', 9)
+    assert infer(folder, 'plain.png', *options, '--out', 'beside').returncode == 0
+    assert infer(folder, 'plain.png', *options, '--outdir', 'alone', '--pred-only').returncode == 0
     both = cv2.imread(str(folder / 'beside' / 'plain_color.png'))
     assert np.array_equal(both[:, :90], cv2.imread(str(folder / 'plain.png')))
     assert np.array_equal(both[:, 90:, ::-1], colourise(np.load(folder / 'beside' / 'plain_depth.npy'), 1, 9))
+    assert np.array_equal(both[:, 90:], cv2.imread(str(folder / 'alone' / 'plain_color.png')))
+
+
+def test_greys_are_brighter_the_nearer(folder, random_model):
+    options = ('--model', random_model, '--grayscale', '--pred-only', '--no-png', '--out', 'grey')
+    assert infer(folder, 'plain.png', *options).returncode == 0
+    grey = cv2.imread(str(folder / 'grey' / 'plain_color.png'))
+    z_m = np.load(folder / 'grey' / 'plain_depth.npy')
+    assert (grey == grey[..., :1]).all()
+    known = np.isfinite(z_m)
+    order = np.argsort(z_m[known])
+    assert (np.diff(grey[..., 0][known][order].astype(int)) <= 0).all()
+    assert not (folder / 'grey' / 'plain_depth.png').exists()
+
+
+def test_folders_and_lists_stand_for_what_is_in_them(tmp_path, folder, random_model):
+    inner = tmp_path / 'photos' / 'inner'
+    inner.mkdir(parents=True)
+    for target in (inner / 'a.png', inner.parent / 'a.png', tmp_path / 'listed.png'):
+        target.write_bytes((folder / 'plain.png').read_bytes())
+    (inner / 'notes.md').write_text('no picture, and nobody said so')
+    (tmp_path / 'list.txt').write_text('# mine\n\nlisted.png\nmissing.png\n')
+    (tmp_path / 'nothing').mkdir()
+    for again in range(2):  # the second time the results lie below the folder too
+        done = infer(tmp_path, 'photos', 'list.txt', 'nothing', '--model', random_model, '--out', 'photos/out')
+        assert done.returncode == 1, again
+        assert sorted(p.relative_to(tmp_path / 'photos/out').as_posix() for p in tmp_path.rglob('*.npy')) == [
+            'a_depth.npy',
+            'inner/a_depth.npy',
+            'listed_depth.npy',
+        ]
+        nothing, missing = sorted(done.stderr.strip().splitlines(), key=lambda line: 'missing' in line)
+        assert nothing.startswith('dav2: nothing holds no picture and no video')
+        assert missing.startswith('dav2: missing.png cannot be read')
+
+
+def test_a_range_is_that_of_all_pictures(folder, random_model):
+    options = ('--model', random_model, '--fit-range', '--pred-only', '--out', 'fitted')
+    assert infer(folder, 'plain.png', 'tall photo.jpg', *options).returncode == 0
+    maps = [np.load(folder / 'fitted' / f'{stem}_depth.npy') for stem in ('plain', 'tall photo')]
+    known = np.concatenate([z_m[::4, ::4][np.isfinite(z_m[::4, ::4])] for z_m in maps])
+    near, far = (float(v) for v in np.percentile(known, (1, 99)))
+    for stem, z_m in zip(('plain', 'tall photo'), maps):
+        painted = cv2.imread(str(folder / 'fitted' / f'{stem}_color.png'))[..., ::-1]
+        assert np.array_equal(painted, colourise(z_m, near, max(far, 1.01 * near)))
+
+
+@pytest.mark.parametrize(
+    'args, model',
+    [(('--encoder', 'vitb'), 'v2-metric-indoor-base'), (('--encoder', 'vits', '--outdoor'), 'v2-metric-outdoor-small')],
+)
+def test_an_encoder_is_a_published_model(folder, args, model, tmp_path, monkeypatch):
+    monkeypatch.setenv('DAV2_HOME', str(tmp_path))
+    done = infer(folder, 'plain.png', *args)
+    assert done.returncode == 1
+    assert f'dav2 models fetch {model}' in ' '.join(done.stderr.split())
+
+
+def test_a_cloud_is_a_ply_of_the_points_that_are_known(folder, random_model):
+    assert infer(folder, 'plain.png', '--model', random_model, '--ply', '--out', 'ply').returncode == 0
+    header, _, body = (folder / 'ply' / 'plain_cloud.ply').read_bytes().partition(b'end_header\n')
+    assert b'format binary_little_endian 1.0' in header
+    vertex = np.dtype([('xyz', '<f4', 3), ('rgb', 'u1', 3)])
+    points = np.frombuffer(body, vertex)
+    assert f'element vertex {len(points)}\n'.encode() in header
+    z_m = np.load(folder / 'ply' / 'plain_depth.npy')
+    camera = Camera.from_hfov(90, 60, np.radians(60))
+    u, v = np.rint(camera.project(points['xyz'])).astype(int).T
+    assert np.allclose(z_m[v, u], points['xyz'][:, 2])
+    assert np.array_equal(points['rgb'], cv2.imread(str(folder / 'plain.png'))[v, u, ::-1])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +207,7 @@ def test_side_by_side_shows_the_photo_too(folder, random_model):
         (('--model', 'nobody'), 1, "'nobody' is neither a file nor one of the models"),
         (('--model', 'v2-small'), 1, 'dav2 models fetch v2-small'),
         (('--engine', 'steam'), 1, 'steam'),
+        (('--encoder', 'vitx'), 2, "no published encoder 'vitx'"),
         (('--near', '3', '--far', '2'), 2, 'choose 0 < near < far'),
         (('--hfov', '180'), 2, '179'),
         (('--out', 'plain.png'), 1, 'plain.png'),

@@ -12,6 +12,7 @@ import numpy as np
 UNKNOWN = (0, 0, 0)  # NaN, and what no depth can be (zero, negative)
 BEYOND = (128, 128, 128)  # +inf
 STEPS = 254  # colours between near and far; levels 0 and 255 are UNKNOWN and BEYOND
+_GREYS = np.concatenate([[0], np.linspace(255, 16, STEPS).round(), [0]]).astype(np.uint8)
 TURBO = (243.0, 18.0)  # of 255, near (red) to far (blue): its ends are too dark to be told from black
 
 
@@ -52,3 +53,15 @@ def colourise(z_m: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
     upper = np.ascontiguousarray(z_m, '<f4').view('<u2')[..., 1::2]
     level = np.take(_levels(float(near_m), float(far_m)), upper, mode='clip')  # clip: no check, so no copy
     return cv2.applyColorMap(level, np.ascontiguousarray(palette()[:, None]))
+
+
+def greyscale(z_m: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
+    """Paint depth (H, W) as (H, W, 3) uint8 grey: logarithmic from near (white) to far; unknown and beyond are black.
+
+    Raises ValueError for a range that is none.
+    """
+    if not 0 < near_m < far_m < np.inf:
+        raise ValueError(f'Greys from {near_m} m to {far_m} m are no range: choose 0 < near < far.')
+    upper = np.ascontiguousarray(z_m, '<f4').view('<u2')[..., 1::2]
+    level = np.take(_levels(float(near_m), float(far_m)), upper, mode='clip')
+    return np.repeat(_GREYS[level][..., None], 3, axis=2)

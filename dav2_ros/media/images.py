@@ -46,14 +46,20 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
     if bgr is None:
         raise MediaError(f'{path} ({len(data)} bytes) is not a whole picture in a format that OpenCV reads.')
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    height, width = rgb.shape[:2]
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise MediaError(f'{path} is {width}x{height}: too long and thin for a depth network; crop it.')
+    height, width = check_shape(rgb, path)
     if equivalent_mm := focal_35mm(data):
         f_px = focal_px(equivalent_mm, width, height)
         camera = Camera(width, height, f_px, f_px, 0.5 * (width - 1), 0.5 * (height - 1))
         return Photo(Frame(rgb, camera), f'EXIF, {equivalent_mm} mm equivalent')
     return Photo(Frame(rgb, Camera.from_hfov(width, height, math.radians(assumed_hfov_deg))), 'assumed')
+
+
+def check_shape(rgb: np.ndarray, path: Path) -> tuple[int, int]:
+    """Return the height and width of a picture; raises MediaError for one that no network sees anything in."""
+    height, width = rgb.shape[:2]
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise MediaError(f'{path} is {width}x{height}: too long and thin for a depth network; crop it.')
+    return height, width
 
 
 def _decode(data: bytes) -> np.ndarray | None:
@@ -68,7 +74,8 @@ def _decode(data: bytes) -> np.ndarray | None:
         log.setLogLevel(before)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write beside, then rename: a file under its own name is always whole."""
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
         part.write_bytes(data)
@@ -81,7 +88,7 @@ def write_depth_npy(path: Path, z_m: np.ndarray) -> None:
     """Write depth (H, W) as float32 metres: NaN unknown, +inf beyond range, nothing lost."""
     file = BytesIO()
     np.save(file, z_m.astype(np.float32, copy=False))
-    _write(path, file.getvalue())
+    write_file(path, file.getvalue())
 
 
 def write_depth_png(path: Path, z_m: np.ndarray) -> None:
@@ -104,4 +111,4 @@ def read_depth_png(path: Path) -> np.ndarray:
 def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write (H, W) grey or (H, W, 3) RGB."""
     pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    _write(path, cv2.imencode('.png', pixels)[1].tobytes())
+    write_file(path, cv2.imencode('.png', pixels)[1].tobytes())

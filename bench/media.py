@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What overlapping is worth: `dav2 infer` on a folder against read, infer, write one after the other, same engine.
+
+    python bench/media.py
+
+The two take turns; a ratio of their medians is printed, and each one's p95.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dav2_ros.bags import DEMO_BAG
+from dav2_ros.bags.reader import BagReader
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.media import sources
+from dav2_ros.media.images import read_photo, write_png
+from dav2_ros.media.infer import Task
+from dav2_ros.media.results import Look, Results
+from dav2_ros.models import checkpoints
+from dav2_ros.models.registry import BUNDLED
+
+ROUNDS = 7
+
+
+def one_after_the_other(estimator: DepthEstimator, folder: Path, results: Results) -> None:
+    for path in sorted(folder.iterdir()):
+        photo = read_photo(path, 60.0)
+        depth, _ = estimator.estimate(photo.frame)
+        results.write(Path(path.stem), photo.frame.rgb, depth)
+
+
+def overlapped(estimator: DepthEstimator, folder: Path, results: Results) -> None:
+    Task(results, 60.0, fit_range=False, frames=False).run(
+        estimator, list(sources.find([folder], results.out)), lambda line: None
+    )
+
+
+def measure() -> dict[str, float]:
+    """Return frames per second of both ways, medians and the slow 5 %, and their ratio."""
+    with tempfile.TemporaryDirectory() as temporary, DepthEstimator(checkpoints.load(BUNDLED)) as estimator:
+        folder, results = Path(temporary, 'in'), Results(Path(temporary, 'out'), Look(0.5, 40.0))
+        folder.mkdir()
+        with BagReader(DEMO_BAG) as bag:
+            for number, frame in enumerate(bag.frames()):
+                write_png(folder / f'{number:03d}.png', frame.rgb)
+        frames = len(list(folder.iterdir()))
+        ways = {'one after the other': one_after_the_other, 'overlapped': overlapped}
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS + 1):
+            for name, way in ways.items():
+                shutil.rmtree(results.out, ignore_errors=True)
+                results.out.mkdir()
+                began = time.perf_counter()
+                way(estimator, folder, results)
+                seconds[name].append(time.perf_counter() - began)
+    found = {}
+    for name, each in seconds.items():
+        found[f'{name}: frames/s p50'] = frames / np.median(each[1:])
+        found[f'{name}: frames/s p5'] = frames / np.percentile(each[1:], 95)
+    found['ratio of medians'] = float(
+        np.median(seconds['one after the other'][1:]) / np.median(seconds['overlapped'][1:])
+    )
+    return found
+
+
+if __name__ == '__main__':
+    for name, value in measure().items():
+        print(f'{name:40} {value:8.2f}')
