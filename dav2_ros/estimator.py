@@ -7,25 +7,25 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.confidence import confidence_of, mask_unsure
 from dav2_ros.engines.engine import Engine, EngineSpec
+from dav2_ros.engines.shelf import EngineShelf
 from dav2_ros.engines.supply import EngineSupply, State
 from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.look import Look, plan_of, upright_camera
+from dav2_ros.metres import mask_unseen, to_metres
 from dav2_ros.models.checkpoints import Checkpoint
-from dav2_ros.models.info import SATURATED
 from dav2_ros.models.registry import ModelError
 from dav2_ros.resize import ResizePlan
 
 LOG = logging.getLogger(__name__)
 FOCAL_CORRECTIONS = ('auto', 'on', 'off')
-SQUARE = 0.02  # fy / fx this close to 1 is a calibration's noise, not the shape of a pixel
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class DepthEstimator:
             depth, timings = estimator.estimate(Frame(rgb, camera))
 
     Depth is along Z, at the picture's full resolution or the network's. The engine is built and proved
-    (engines/gate.py) for the shape of the first picture, and anew when the shape changes. One thread at a time.
+    (engines/gate.py) for the shape of the first picture, and anew when the shape changes; `estimate_many` keeps
+    several. One thread at a time.
 
     Args:
         checkpoint: a metric one; a relative one has no metres and is refused (ModelError).
@@ -53,10 +54,10 @@ class DepthEstimator:
         focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
             trained in canonical-camera space, where it is exact, and off for the others.
         assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
-        turns: counter-clockwise quarter turns that bring a picture upright, for a camera mounted on its head (2) or its
-            side (1, 3). The network sees it upright; depth belongs to the picture as it came.
+        turns: quarter turns that bring a picture upright, see `Look`.
         output: `camera` for depth of every pixel of the picture, `network` for the smaller map that the network gives,
             with the camera that belongs to it.
+        batch: most pictures of one call of the engine.
         background: start with an engine that opens in seconds, and change to the fastest one between two frames, when
             a thread has built and proved it. Without it, the first picture waits for that.
         say: gets a sentence when an engine is tried or chosen.
@@ -75,6 +76,7 @@ class DepthEstimator:
         assumed_hfov_deg: float = 60.0,
         turns: int = 0,
         output: str = 'camera',
+        batch: int = 1,
         background: bool = False,
         say: Callable[[str], None] = LOG.info,
         warn: Callable[[str], None] = LOG.warning,
@@ -87,11 +89,12 @@ class DepthEstimator:
             )
         self.info = info
         self.checkpoint = checkpoint
-        self._supply: EngineSupply | None = None
+        self._shelf = EngineShelf(self._describe_supply)
         self.size = size or info.train_size
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
-        self._choice = {'name': engine, 'device': device, 'precision': precision, 'output': output}
+        self._choice = {'engine': engine, 'device': device, 'precision': precision}
+        self._output, self._batch = output, batch
         self._turns = turns
         self._background, self._say, self._warn = background, say, warn
 
@@ -108,15 +111,17 @@ class DepthEstimator:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        supply, self._supply = self._supply, None
-        if supply:
-            supply.__exit__(*exc)
+        self._shelf.close(*exc)
+
+    def _describe_supply(self, plan: ResizePlan) -> EngineSupply:
+        name, device, precision = self._choice.values()
+        spec = EngineSpec(plan, device, precision, self._output, self._batch)
+        return EngineSupply(self.checkpoint, name, spec, background=self._background, say=self._say, warn=self._warn)
 
     @property
     def state(self) -> State | None:
         """The engine in use, and what is being built meanwhile; None until the first picture. For any thread."""
-        supply = self._supply
-        return supply.state if supply else None
+        return self._shelf.state()
 
     @property
     def engine(self) -> Engine | None:
@@ -127,37 +132,27 @@ class DepthEstimator:
     def prepare(self, height: int, width: int, camera: Camera | None = None) -> ResizePlan:
         """Open and prove the engine for pictures of this shape, unless it is open, and return how they are resized.
 
-        The plan is that of the upright picture; pixels that are not square become square by it. Raises EngineError that
-        says of every engine tried why it is not used.
+        The plan is that of the upright picture. Raises EngineError that says of every engine tried why it is not used.
         """
-        if self._turns % 2:
-            height, width = width, height
-        upright = camera.turned(self._turns) if camera else None
-        stretch = upright.fy_px / upright.fx_px if upright else 1.0
-        plan = ResizePlan.lower_bound(height, width, self.size, stretch if abs(stretch - 1.0) > SQUARE else 1.0)
-        if self._supply is None or self._supply.spec.plan != plan:
-            last, self._supply = self._supply, None
-            if last:
-                last.close(0.0)  # what is being built for the last shape ends when it can
-            name, device, precision, output = self._choice.values()
-            spec = EngineSpec(plan, device, precision, output)
-            supply = EngineSupply(
-                self.checkpoint, name, spec, background=self._background, say=self._say, warn=self._warn
-            )
-            self._supply = supply.__enter__()
+        plan = plan_of(height, width, camera, self._turns, self.size)
+        self.keep([plan])
+        self._shelf.open(plan)
         return plan
+
+    def keep(self, plans: Collection[ResizePlan]) -> None:
+        """Close the engines of all other shapes; one whose builder is at work ends when it can."""
+        self._shelf.keep(plans)
 
     def replace_engine(self, why: str) -> None:
         """Take another proved engine in place of the one that threw; if it is the only one, open it anew.
 
         Raises EngineError if none can be had; the next picture looks again.
         """
-        supply, self._supply = self._supply, None
-        if supply:
-            supply.lost(why)
-            self._supply = supply
+        self._shelf.replace(why)
 
-    def focal_factor(self, plan: ResizePlan, camera: Camera | None) -> float:
+    def focal_factor(
+        self, plan: ResizePlan, camera: Camera | None, turns: int | None = None, assumed_hfov_rad: float | None = None
+    ) -> float:
         """Return what the network's depth is multiplied by because this is not the camera it was trained on.
 
         The same thing through twice the focal length is twice as large in the picture and looks half as far: depth
@@ -165,76 +160,85 @@ class DepthEstimator:
         """
         if not self.corrects_focal:
             return 1.0
-        upright = camera.turned(self._turns) if camera else self._assumed_camera(plan)
+        turns = self._turns if turns is None else turns
+        upright = upright_camera(plan, camera, turns, assumed_hfov_rad or self.assumed_hfov_rad)
         return plan.camera(upright).f_px / self.info.f_train_px
-
-    def _assumed_camera(self, plan: ResizePlan) -> Camera:
-        height, width = (plan.width, plan.height) if self._turns % 2 else (plan.height, plan.width)
-        return Camera.from_hfov(width, height, self.assumed_hfov_rad).turned(self._turns)
 
     def estimate(
         self, frame: Frame, *, max_range_m: float | None = None, confidence: str = '', min_confidence: float = 0.0
     ) -> tuple[DepthMap, Timings]:
-        """Estimate depth of a frame; beyond `max_range_m`, or the model's own range, it is +inf.
+        """Estimate depth of a frame; what is asked of it is told in `Look`.
 
-        With `confidence`, one of confidence.VARIANTS, the map has it, and depth less sure than `min_confidence` is NaN.
-        The full variant looks at the mirrored picture as well: the engine's time twice. Depth is (H, W) with the
-        frame's camera, or, where the output is the network's, (h, w) with that of its grid.
+        Depth is (H, W) with the frame's camera, or, where the output is the network's, (h, w) with that of its grid.
         """
-        started = time.perf_counter()
-        plan = self.prepare(*frame.rgb.shape[:2], frame.camera)
-        engine = self._supply.engine()
-        ready = time.perf_counter()
-        upright = np.rot90(frame.rgb, self._turns)
-        mirrored_m = None
-        if confidence == 'full':
-            mirrored_m = self._turned_back(engine.infer(upright[None, :, ::-1])[0][:, ::-1]).copy()  # its buffer
-        z_net_m = self._turned_back(engine.infer(upright[None])[0])
-        inferred = time.perf_counter()
-        sure = confidence_of(z_net_m, self.info.max_depth_m, mirrored_m) if confidence else None
-        z_m = to_metres(z_net_m, self.focal_factor(plan, frame.camera), self.info.max_depth_m, max_range_m)
-        if frame.seen is not None:
-            z_m[~_resized(frame.seen, z_m.shape)] = np.nan
+        look = Look(frame, max_range_m, confidence, min_confidence, self._turns, self.assumed_hfov_rad)
+        self.keep([look.plan(self.size)])
+        return self.estimate_many([look])[0]
+
+    def estimate_many(self, looks: Sequence[Look]) -> list[tuple[DepthMap, Timings]]:
+        """Estimate depth of several frames, those of one shape together; see `estimate`.
+
+        The engines of their shapes stay open until somebody calls `keep`. A frame's engine time is that of all frames
+        which went with it.
+        """
+        alike: dict[ResizePlan, list[int]] = {}
+        for k, look in enumerate(looks):
+            alike.setdefault(look.plan(self.size), []).append(k)
+        found: dict[int, tuple[DepthMap, Timings]] = {}
+        for plan, numbers in alike.items():
+            found |= zip(numbers, self._estimate_alike(plan, [looks[k] for k in numbers]), strict=True)
+        return [found[k] for k in range(len(looks))]
+
+    def _estimate_alike(self, plan: ResizePlan, looks: list[Look]) -> list[tuple[DepthMap, Timings]]:
+        clock = time.perf_counter
+        started_s, post_s = clock(), []
+        engine = self._shelf.open(plan).engine()
+        ready_s = clock()
+        depths = _infer(engine, [picture for look in looks for picture in look.pictures()])
+        maps = []
+        for look in looks:
+            mirrored_m = look.turned_back(next(depths)[:, ::-1]).copy() if look.confidence == 'full' else None
+            z_net_m = look.turned_back(next(depths))
+            begun_s = clock()
+            maps.append(self._depth_map(plan, look, z_net_m, mirrored_m))
+            post_s.append(clock() - begun_s)
+        engine_s = clock() - ready_s - sum(post_s)
+        pre_ms, engine_ms = 1e3 * (ready_s - started_s), 1e3 * engine_s
+        return [(depth, Timings(pre_ms, engine_ms, 1e3 * each_s)) for depth, each_s in zip(maps, post_s, strict=True)]
+
+    def _depth_map(self, plan: ResizePlan, look: Look, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
+        frame, camera, far_m = look.frame, look.frame.camera, self.info.max_depth_m
+        factor = self.focal_factor(plan, camera, look.turns, look.assumed_hfov_rad)
+        sure = confidence_of(z_net_m, far_m, mirrored_m) if look.confidence else None
+        z_m = to_metres(z_net_m, factor, far_m, look.max_range_m)
+        mask_unseen(z_m, frame.seen)
         if sure is not None:
             sure[~np.isfinite(z_m)] = 0.0
-            mask_unsure(z_m, sure, min_confidence)
-        done = time.perf_counter()
-        timings = Timings(1e3 * (ready - started), 1e3 * (inferred - ready), 1e3 * (done - inferred))
-        camera = frame.camera
-        if camera and engine.spec.output == 'network':
+            mask_unsure(z_m, sure, look.min_confidence)
+        if camera and self._output == 'network':
             camera = camera.resized(*z_m.shape[::-1])
-        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, sure), timings
+        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, sure)
 
-    def _turned_back(self, z_net_m: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.rot90(z_net_m, -self._turns)) if self._turns else z_net_m
-
-    def describe(self) -> dict[str, str]:
-        """Say what runs, for logs and diagnostics."""
-        state = self.state
+    def describe(self, plan: ResizePlan | None = None) -> dict[str, str]:
+        """Say what runs for a plan, by default the newest, for logs and diagnostics."""
+        state = self._shelf.state(plan)
         engine = state.proved.engine if state else None
-        plan = engine.spec.plan if engine else None
+        open_for = engine.spec.plan if engine else None
         return {
             'model': self.info.name,
-            'engine': engine.name if engine else self._choice['name'],
-            'device': engine.device if engine else self._choice['device'],
-            'precision': engine.precision if engine else self._choice['precision'],
-            'network_input': f'{plan.net_width}x{plan.net_height}' if plan else 'not open yet',
+            **{
+                what: getattr(engine, 'name' if what == 'engine' else what, asked)
+                for what, asked in self._choice.items()
+            },
+            'network_input': f'{open_for.net_width}x{open_for.net_height}' if open_for else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': state.proved.why if state else 'not open yet',
         }
 
 
-def _resized(seen: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    if seen.shape == shape:
-        return seen
-    return cv2.resize(seen.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
-
-
-def to_metres(z_net_m: np.ndarray, factor: float, max_depth_m: float, max_range_m: float | None = None) -> np.ndarray:
-    """Return a new array of metres: corrected for the camera, +inf where the network or the range only says "far"."""
-    far = z_net_m >= SATURATED * max_depth_m
-    z_m = z_net_m * np.float32(factor)
-    if max_range_m is not None:
-        far |= z_m > max_range_m
-    z_m[far] = np.inf
-    return z_m
+def _infer(engine: Engine, pictures: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the network's depth of each picture, which holds until the next is asked for."""
+    most = engine.spec.batch
+    for first in range(0, len(pictures), most):
+        some = pictures[first : first + most]
+        yield from engine.infer(some[0][None] if len(some) == 1 else np.stack(some))

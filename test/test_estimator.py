@@ -13,9 +13,9 @@ import pytest
 from random_weights import METRIC, random_model
 
 from dav2_ros.camera import Camera
-from dav2_ros.estimator import SATURATED, DepthEstimator
+from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.models.info import ModelError
+from dav2_ros.models.info import SATURATED, ModelError
 from dav2_ros.models.registry import REGISTRY
 from dav2_ros.resize import ResizePlan
 

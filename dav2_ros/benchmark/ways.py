@@ -11,8 +11,9 @@ from dav2_ros.benchmark.cases import AUTO, EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, T
 from dav2_ros.engines.build import describe_engine
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.host import HostEngine
-from dav2_ros.estimator import DepthEstimator, to_metres
+from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
+from dav2_ros.metres import to_metres
 from dav2_ros.models.checkpoints import Checkpoint
 
 
