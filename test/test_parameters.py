@@ -14,7 +14,7 @@ pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test
 import yaml
 
 from dav2_ros.estimator import FOCAL_CORRECTIONS
-from dav2_ros.nodes.parameter import ANY_TIME, NEVER, UNCONFIGURED
+from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 from dav2_ros.nodes.parameters import DepthNodeParameters, to_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -109,7 +109,7 @@ def test_what_is_fixed_while_configured_can_change_before(each) -> None:
 
 def test_every_focal_correction_of_the_estimator_has_a_name_in_ros() -> None:
     pytest.importorskip('rclpy', reason='rclpy is not installed (pip: the extra ros)')
-    from dav2_ros.nodes.pipeline import FOCAL_CORRECTIONS as NAMES
+    from dav2_ros.estimator_parameters import FOCAL_CORRECTIONS as NAMES
 
     assert set(NAMES.values()) == set(FOCAL_CORRECTIONS)
     assert tuple(NAMES) == DepthNodeParameters.__dataclass_fields__['focal_correction'].metadata['choices']

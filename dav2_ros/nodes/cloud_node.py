@@ -23,10 +23,10 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from dav2_ros.cloud import CloudMaker
+from dav2_ros.cloud_parameters import CloudNodeParameters
 from dav2_ros.frames import DepthMap
 from dav2_ros.nodes import parameters
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
-from dav2_ros.nodes.cloud_parameters import CloudNodeParameters
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
 from dav2_ros.nodes.diagnostics import SparingLog
 from dav2_ros.nodes.latest import Worker

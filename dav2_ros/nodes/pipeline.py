@@ -11,15 +11,12 @@ from contextlib import ExitStack
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-from dav2_ros.estimator import DepthEstimator
-from dav2_ros.models import checkpoints
-from dav2_ros.models.info import ModelInfo
+from dav2_ros.estimator_parameters import make_estimator
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.inputs import Inputs
 from dav2_ros.nodes.outputs import Outputs
-from dav2_ros.nodes.parameters import TURNS, DepthNodeParameters
+from dav2_ros.nodes.parameters import DepthNodeParameters
 
-FOCAL_CORRECTIONS = {'auto': 'auto', 'always': 'on', 'never': 'off'}
 USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
 
 
@@ -34,7 +31,9 @@ class Pipeline:
         self._inferring = False  # whose fault it is when something is raised
         with ExitStack() as opened:
             log = node.get_logger()
-            self.estimator = opened.enter_context(make_estimator(given, log.info, log.warning))
+            self.estimator = opened.enter_context(
+                make_estimator(given, background=True, say=log.info, warn=log.warning)
+            )
             self.estimator.prepare(*USUAL_SIZE)
             self.outputs = opened.enter_context(Outputs(node, on_demand, health))
             self.inputs = Inputs(node, given, health)
@@ -119,37 +118,6 @@ class Pipeline:
                 **{f'frames_{kind}': counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
                 **{key: about[key] for key in ('model', 'engine', 'precision')},
             )
-
-
-def make_estimator(
-    given: DepthNodeParameters, say: Callable[[str], None], warn: Callable[[str], None]
-) -> DepthEstimator:
-    """Load the model of the parameters and describe its engine."""
-    if given.threads:
-        import torch
-
-        torch.set_num_threads(given.threads)
-    stated = ModelInfo.stated(
-        given.model,
-        kind=given.model_kind,
-        preset=given.model_preset,
-        max_depth_m=given.model_max_depth_m,
-        f_train_px=given.model_f_train_px,
-    )
-    return DepthEstimator(
-        checkpoints.load(given.model, stated=stated),
-        engine=given.engine,
-        device=given.device,
-        precision=given.precision,
-        size=given.input_size or None,
-        focal_correction=FOCAL_CORRECTIONS[given.focal_correction],
-        assumed_hfov_deg=given.assumed_hfov_deg,
-        turns=TURNS[given.turn_upright],
-        output=given.output_size,
-        background=True,
-        say=say,
-        warn=warn,
-    )
 
 
 def _percent(share: float | None) -> str:

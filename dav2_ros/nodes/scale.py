@@ -7,7 +7,6 @@ lidar | scan | range | reference/image -> [nearest in time] -> ScaleTracker -> d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,15 +21,15 @@ from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_depth
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.qos import subscribe
-from dav2_ros.nodes.scale_parameters import ScaleParameters
 from dav2_ros.nodes.scale_pose import find_poses, pose_of
 from dav2_ros.scale.buffer import EvidenceBuffer
 from dav2_ros.scale.evidence import Evidence
-from dav2_ros.scale.filter import FilterSettings, Scale
-from dav2_ros.scale.ground import GroundHeight
+from dav2_ros.scale.filter import Scale
+from dav2_ros.scale.parameters import ScaleParameters
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.readings import from_cloud, from_depth, from_range, from_scan, stamp_ns
-from dav2_ros.scale.tracker import ScaleTracker, multiplied
+from dav2_ros.scale.stated import KnownHeight, StatedScale, filter_settings
+from dav2_ros.scale.tracker import ScaleTracker
 
 TOPICS = {'lidar': PointCloud2, 'scan': LaserScan, 'range': Range, 'reference/image': Image}
 
@@ -41,46 +40,6 @@ class Heard:
 
     stamp_ns: int
     message: Any
-
-
-class StatedScale:
-    """A scale that stays: none, or the one of a calibration."""
-
-    def __init__(self, given: ScaleParameters) -> None:
-        fixed = given.scale_source == 'fixed'
-        factor = given.scale_fixed if fixed else 1.0
-        self._shift_per_m = given.scale_shift_per_m if fixed else 0.0
-        self._scale = Scale(factor, factor, math.nan, source=given.scale_source)
-
-    def listen(self) -> None:
-        """There is nothing to listen to."""
-
-    def ignore(self) -> None:
-        """Nothing was listened to."""
-
-    def correct(self, depth: DepthMap) -> tuple[DepthMap, Scale]:
-        """Multiply."""
-        return multiplied(depth, self._scale.applied, self._shift_per_m), self._scale
-
-
-class KnownHeight:
-    """The scale by the ground plane of each depth map."""
-
-    def __init__(self, given: ScaleParameters) -> None:
-        self._height_m, self._settings = given.scale_camera_height_m, _settings(given)
-        self._noise_m = given.scale_noise_m
-        self.listen()
-
-    def listen(self) -> None:
-        """Start anew: what the last scene's scale was, nobody knows any more."""
-        self._tracker = ScaleTracker(self._settings, 'height', self._noise_m)
-
-    def ignore(self) -> None:
-        """Nothing was listened to."""
-
-    def correct(self, depth: DepthMap) -> tuple[DepthMap, Scale]:
-        """Fit, filter and multiply."""
-        return self._tracker.correct(depth, GroundHeight(self._height_m, depth.stamp_ns))
 
 
 class SensedScale:
@@ -99,7 +58,7 @@ class SensedScale:
         """Forget what was heard."""
         self._heard: EvidenceBuffer[Heard] = EvidenceBuffer(self._given.scale_tolerance_s)
         self._infos = RecentInfos()
-        self._tracker = ScaleTracker(_settings(self._given), self._given.scale_source, self._given.scale_noise_m)
+        self._tracker = ScaleTracker(filter_settings(self._given), self._given.scale_source, self._given.scale_noise_m)
 
     def listen(self) -> None:
         """Subscribe to the sensor, and to TF."""
@@ -179,7 +138,3 @@ class Scaling:
             return {}
         sentence = f'No trusted scale from {last.source}, depth is multiplied by {last.applied:.3f}: {last.reason}.'
         return {'scale reason': sentence}
-
-
-def _settings(given: ScaleParameters) -> FilterSettings:
-    return FilterSettings(rest=given.scale_fixed, hold_s=given.scale_hold_s, decay_s=given.scale_decay_s)

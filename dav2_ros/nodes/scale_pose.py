@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from dav2_ros.nodes.scale_parameters import ScaleParameters
+from dav2_ros.scale.parameters import ScaleParameters
 from dav2_ros.scale.pose import Pose
 
 try:

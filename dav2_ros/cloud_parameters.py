@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dav2_ros.cloud_options import CloudOptions
-from dav2_ros.nodes.parameter import ANY_TIME, NEVER, Changeable, check, parameter
+from dav2_ros.parameter import ANY_TIME, NEVER, Changeable, check, parameter
 
 OPTIONS = {each.name: each for each in fields(CloudOptions)}
 

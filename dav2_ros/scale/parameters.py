@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dav2_ros.nodes.parameter import parameter
+from dav2_ros.parameter import parameter
 
 SCALE_SOURCES = ('none', 'fixed', 'height', 'lidar', 'scan', 'range', 'depth')
 
