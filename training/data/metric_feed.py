@@ -22,7 +22,7 @@ KB_HEIGHT, KB_WIDTH = 352, 1216  # what the KITTI benchmark keeps of a picture: 
 
 
 def in_metres(sample: Sample, needs_camera: bool) -> Sample:
-    """Return the sample if it has what metric training needs; raises DataError, which is about the set, not one file."""
+    """Return the sample if it has what metric training needs; raises DataError, about the set, not one file."""
     if sample.z_m is None:
         raise DataError(f'{sample.name} has no depth in metres: metric training cannot learn from this set.')
     if needs_camera and sample.camera is None:
@@ -77,7 +77,7 @@ class MetricFeed:
         return parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
 
     def make(self, step: int, slots: Sequence[int]) -> Batch:
-        """Build these places of a step's batch; f_px is NaN where the set does not know it."""
+        """Build these places of a step's batch; f_px is 0 where the set does not know it."""
         rgb, z_m, f_px = zip(*(self._one(step, slot) for slot in slots))
         pictures, truths = (torch.from_numpy(np.stack(each)) for each in (rgb, z_m))
         return Batch(pictures, truths, torch.tensor(f_px, dtype=torch.float32))
@@ -87,7 +87,7 @@ class MetricFeed:
         sample = in_metres(draw(self.source, step * self.batch + slot, self.seed), self.needs_camera)
         sample = kb_crop(sample) if a.kb_crop else sample
         h, w = sample.z_m.shape
-        f_px = sample.camera.f_px * max(self.height / h, self.width / w) if sample.camera else float('nan')
+        f_px = sample.camera.f_px * max(self.height / h, self.width / w) if sample.camera else 0.0
         rgb, z_m = sample.rgb, sample.z_m
         if a.rotate_deg:
             rgb, z_m = rotate(rgb, z_m, rng.uniform(-a.rotate_deg, a.rotate_deg))
