@@ -10,7 +10,8 @@ import typer
 
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.models.info import ModelError
-from dav2_training import evaluate, export, judge_clouds, metric
+from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric
+from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app.command('metric')(metric.main)
 app.command('evaluate')(evaluate.main)
 app.command('export')(export.main)
 app.command('clouds')(judge_clouds.main)
+app.command('flicker')(judge_flicker.main)
+app.add_typer(data_app, name='data')
 
 
 def main() -> None:
