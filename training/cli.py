@@ -10,13 +10,17 @@ import typer
 
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.models.info import ModelError
-from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric
+from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, student, teacher
+from dav2_training.config import ConfigError
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 
 app = typer.Typer(
     help='Train and judge depth models.', no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+app.command('teacher')(teacher.main)
+app.command('pseudo-label')(pseudo_label.main)
+app.command('student')(student.main)
 app.command('metric')(metric.main)
 app.command('evaluate')(evaluate.main)
 app.command('export')(export.main)
@@ -29,5 +33,5 @@ def main() -> None:
     """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
     try:
         app()
-    except (DataError, ModelError, EngineError) as error:
+    except (ConfigError, DataError, ModelError, EngineError) as error:
         sys.exit(f'dav2-train: {error}')
