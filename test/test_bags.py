@@ -267,7 +267,7 @@ class TestReader:
         broken = messages.jpeg_message(self.RGB, 0, 'c', 90)
         broken.data = broken.data[:9]
         for read, message, words in (
-            (messages.picture, raw_image(self.RGB[..., 0], 'bayer_rggb8'), 'bayer_rggb8'),
+            (messages.picture, raw_image(self.RGB[..., 0], 'rainbow8'), 'rainbow8'),
             (messages.picture, short, 'wrongly formed'),
             (messages.picture, broken, 'not a whole picture'),
             (lambda m: messages.depth(m, None), ok, 'not depth'),

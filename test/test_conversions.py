@@ -14,8 +14,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from dav2_ros.cloud import POINT
+from dav2_ros.encodings import ENCODINGS, pixels, to_rgb
 from dav2_ros.nodes import conversions
-from dav2_ros.nodes.conversions import ENCODINGS, image_to_rgb
+from dav2_ros.nodes.conversions import image_to_rgb
 
 HEIGHT, WIDTH = 24, 34
 BAYER = {'rggb': 'RGGB', 'bggr': 'BGGR', 'gbrg': 'GBRG', 'grbg': 'GRBG'}
@@ -108,7 +109,7 @@ def test_cv_bridge_and_our_own_path_agree_to_the_bit() -> None:
     for encoding, known in ENCODINGS.items():
         for big_endian in (False, True) if known.bridged else ():
             msg = message(encode(rgb, encoding), encoding, 4 * 12, big_endian)
-            ours = conversions._to_rgb(conversions._pixels(msg, known), known)
+            ours = to_rgb(pixels(msg, known), known)
             np.testing.assert_array_equal(ours, conversions.CV_BRIDGE.imgmsg_to_cv2(msg, 'rgb8'), encoding)
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from dav2_ros import encodings
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
+from dav2_ros.camera_info import camera_from_info
 from dav2_ros.frames import DepthMap
 
 if TYPE_CHECKING:
@@ -23,14 +25,6 @@ if TYPE_CHECKING:
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO, POINT_CLOUD = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/PointCloud2'
 CONFIG_HEADER = 12  # bytes before the PNG of compressed_depth_image_transport: an enum (0) and two float32
-MAX_MM = 65535
-TO_RGB = {
-    'rgb8': None,
-    'bgr8': cv2.COLOR_BGR2RGB,
-    'rgba8': cv2.COLOR_RGBA2RGB,
-    'bgra8': cv2.COLOR_BGRA2RGB,
-    'mono8': cv2.COLOR_GRAY2RGB,
-}
 
 
 @lru_cache(maxsize=1)
@@ -56,47 +50,21 @@ def _header(stamp: int, frame_id: str) -> Any:
 
 def picture(message: Any) -> np.ndarray:
     """Decode an Image or CompressedImage to (H, W, 3) uint8 RGB; raises BagError."""
-    if message.__msgtype__ == COMPRESSED:
-        how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION  # camera_info does not know of an EXIF rotation
-        bgr = cv2.imdecode(message.data, how) if len(message.data) else None
-        if bgr is None:
-            raise BagError(
-                f'A CompressedImage of format {message.format!r} is not a whole picture: record jpeg or png.'
-            )
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    if message.encoding not in TO_RGB:
-        raise BagError(f'Image encoding {message.encoding!r} is not read from recordings: record one of '
-                       f'{", ".join(TO_RGB)}, jpeg or png.')  # fmt: skip
-    code = TO_RGB[message.encoding]
-    channels = {'mono8': 1, 'rgba8': 4, 'bgra8': 4}.get(message.encoding, 3)
-    pixels = _pixels(message, np.uint8, channels)
-    return pixels if code is None else cv2.cvtColor(pixels, code)
-
-
-def _pixels(message: Any, kind: type, channels: int) -> np.ndarray:
-    """Return (H, W) or (H, W, channels) of an Image, padding removed; raises BagError."""
-    dtype = np.dtype(kind).newbyteorder('>' if message.is_bigendian else '<')
-    h, w, row = message.height, message.width, message.width * channels * dtype.itemsize
-    if not h or not w or message.step < row or len(message.data) < h * message.step:
-        raise BagError(
-            f'A {message.encoding} image of {w}x{h} with step {message.step} and {len(message.data)} bytes is wrongly '
-            'formed: record it again.'
-        )
-    rows = message.data[: h * message.step].reshape(h, message.step)[:, :row]
-    pixels = np.ascontiguousarray(rows).view(dtype).astype(kind, copy=False)
-    return pixels.reshape((h, w, channels) if channels > 1 else (h, w))
+    try:
+        return encodings.decompress(message) if message.__msgtype__ == COMPRESSED else encodings.picture(message)
+    except (ValueError, cv2.error) as error:
+        raise BagError(str(error)) from error
 
 
 def camera(info: Any) -> Camera | None:
-    """Make the Camera of the raw images of a CameraInfo (K and D, region of interest, binning); None: uncalibrated."""
-    if info.k[0] == 0:
-        return None
-    intrinsics = (float(info.k[i]) for i in (0, 4, 2, 5))
-    found = Camera(info.width, info.height, *intrinsics, info.distortion_model, tuple(info.d.tolist()))
-    roi = info.roi
-    if roi.width or roi.height:
-        found = found.cropped(roi.x_offset, roi.y_offset, roi.width or info.width, roi.height or info.height)
-    return found.resized(found.width // max(info.binning_x, 1), found.height // max(info.binning_y, 1))
+    """Make the Camera of the raw images of a CameraInfo (K and D, region of interest, binning); None: uncalibrated.
+
+    Raises BagError for numbers that no camera has.
+    """
+    try:
+        return camera_from_info(info, rectified=False)
+    except ValueError as error:
+        raise BagError(str(error)) from error
 
 
 def depth(message: Any, of: Camera | None) -> DepthMap:
@@ -106,11 +74,10 @@ def depth(message: Any, of: Camera | None) -> DepthMap:
 
 
 def _raw_depth(message: Any) -> np.ndarray:
-    if message.encoding == '32FC1':
-        return _pixels(message, np.float32, 1)
-    if message.encoding in ('16UC1', 'mono16'):
-        return from_mm(_pixels(message, np.uint16, 1))
-    raise BagError(f'Image encoding {message.encoding!r} is not depth: record 32FC1 or 16UC1.')
+    try:
+        return encodings.depth(message)
+    except ValueError as error:
+        raise BagError(str(error)) from error
 
 
 def _compressed_depth(message: Any) -> np.ndarray:
@@ -119,7 +86,7 @@ def _compressed_depth(message: Any) -> np.ndarray:
     if found is None or found.dtype != np.uint16:
         raise BagError(f'A CompressedImage of format {message.format!r} is not compressedDepth in PNG: record that.')
     if message.format.startswith('16UC1'):
-        return from_mm(found)
+        return encodings.from_mm(found)
     a, b = message.data[4:CONFIG_HEADER].view('<f4')  # 32FC1 travels as quantised inverse depth: raw = a / z + b
     with np.errstate(divide='ignore'):
         return np.where(found > 0, a / (found.astype(np.float32) - b), np.float32(np.nan))
@@ -136,17 +103,6 @@ def points(message: Any) -> np.ndarray:
     )
 
 
-def to_mm(z_m: np.ndarray) -> np.ndarray:
-    """Return depth as uint16 millimetres, rounded; 0 for NaN, +inf and beyond 65.535 m."""
-    z_mm = 1000.0 * z_m.astype(np.float64)
-    return np.where(z_mm < MAX_MM + 0.5, z_mm + 0.5, 0.0).astype(np.uint16)
-
-
-def from_mm(z_mm: np.ndarray) -> np.ndarray:
-    """Return uint16 millimetres as float32 metres; 0 becomes NaN."""
-    return np.where(z_mm > 0, z_mm * np.float32(1e-3), np.float32(np.nan))
-
-
 def jpeg_message(rgb: np.ndarray, stamp: int, frame_id: str, quality: int) -> Any:
     """Make the CompressedImage of a picture, as the `compressed` image transport does."""
     data = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -155,7 +111,7 @@ def jpeg_message(rgb: np.ndarray, stamp: int, frame_id: str, quality: int) -> An
 
 def depth_message(depth: DepthMap) -> Any:
     """Make the CompressedImage of a depth map in millimetres, as the `compressedDepth` image transport does."""
-    png = cv2.imencode('.png', to_mm(depth.z_m), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    png = cv2.imencode('.png', encodings.to_mm(depth.z_m), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     data = np.concatenate([np.zeros(CONFIG_HEADER, np.uint8), png.ravel()])
     header = _header(depth.stamp_ns, depth.frame_id)
     return kilted().types[COMPRESSED](header, '16UC1; compressedDepth png', data)
