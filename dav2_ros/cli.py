@@ -17,11 +17,13 @@ from dav2_ros.engines.export_cli import export
 from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
+from dav2_ros.view.cli import view
 
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models_app, name='models')
 app.add_typer(cache_app, name='cache')
 app.command()(infer)
+app.command()(view)
 app.command()(verify)
 app.command()(export)
 app.command()(bench)

@@ -93,9 +93,14 @@ def write_depth_npy(path: Path, z_m: np.ndarray) -> None:
 
 def write_depth_png(path: Path, z_m: np.ndarray) -> None:
     """Write depth (H, W) as millimetres in 16 bits: 0 unknown, 65535 stands for 65.535 m and all beyond, +inf too."""
+    write_png(path, depth_millimetres(z_m))
+
+
+def depth_millimetres(z_m: np.ndarray) -> np.ndarray:
+    """Return (H, W) uint16: millimetres; 0 unknown, 65535 for 65.535 m and all beyond."""
     with np.errstate(invalid='ignore'):
         z_mm = np.clip(np.rint(1000.0 * z_m.astype(np.float64)), 1, BEYOND_MM)  # nothing known becomes "unknown"
-    write_png(path, np.where(np.isnan(z_m), 0, z_mm).astype(np.uint16))
+    return np.where(np.isnan(z_m), 0, z_mm).astype(np.uint16)
 
 
 def read_depth_png(path: Path) -> np.ndarray:

@@ -50,7 +50,7 @@ class Results:
         if self.png:
             write_depth_png(Path(f'{stem}_depth.png'), depth.z_m)
         if self.ply:
-            write_file(Path(f'{stem}_cloud.ply'), ply(make_cloud(depth, rgb, remove_flying=True)))
+            write_file(Path(f'{stem}_cloud.ply'), ply(make_cloud(depth, rgb)))
         write_png(Path(f'{stem}_color.png'), self.look.paint(rgb, depth.z_m))
 
     def __str__(self) -> str:
