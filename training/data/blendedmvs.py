@@ -37,7 +37,7 @@ class BlendedMvs(PairSet):
         splits=('all', 'train', 'val'),
         truth='disparity',
         licence='CC BY 4.0',
-        source='github.com/YoYo000/BlendedMVS',
+        source='https://github.com/YoYo000/BlendedMVS',
         lists=True,
     )
 

@@ -42,7 +42,7 @@ class Hypersim(PairSet):
         splits=('train', 'val', 'test', 'all'),
         truth='metres',
         licence='CC BY-SA 3.0',
-        source='github.com/apple/ml-hypersim (the two tables: evermotion_dataset/analysis and contrib/mikeroberts3000)',
+        source='https://github.com/apple/ml-hypersim; tables: evermotion_dataset/analysis, contrib/mikeroberts3000',
         lists=True,
     )
 

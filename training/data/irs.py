@@ -30,7 +30,7 @@ class Irs(PairSet):
         splits=('all',),
         truth='metres',
         licence='not stated for the pictures (its code: Apache-2.0)',
-        source='github.com/blackjack2015/IRS (its lists of train and test frames are there, too)',
+        source='https://github.com/blackjack2015/IRS (its lists of train and test frames are there, too)',
         lists=True,
     )
     COLUMNS = (0, 2)

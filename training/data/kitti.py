@@ -61,7 +61,7 @@ class Kitti(PairSet):
         splits=('train', 'val', 'eigen-train', 'eigen-test', 'eigen-25'),
         truth='metres',
         licence='CC BY-NC-SA 3.0',
-        source='cvlibs.net/datasets/kitti: raw data, and data_depth_annotated.zip of the depth prediction benchmark',
+        source='https://www.cvlibs.net/datasets/kitti: raw data, and data_depth_annotated.zip of depth prediction',
         lists=True,
     )
 

@@ -16,7 +16,7 @@ from dav2_training.data.sets import About, refuse
 
 STANDARD = Camera(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)  # of the colour camera, by the set's toolbox
 LABELLED, SPLITS = 'nyu_depth_v2_labeled.mat', 'splits.mat'
-SOURCE = 'cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html'
+SOURCE = 'https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html'
 LICENCE = 'not stated; for research'
 
 

@@ -28,7 +28,7 @@ class TartanAir(PairSet):
         splits=('train', 'easy', 'hard', 'all'),
         truth='metres',
         licence='CC BY 4.0',
-        source='theairlab.org/tartanair-dataset',
+        source='https://theairlab.org/tartanair-dataset',
         lists=True,
     )
 

@@ -39,7 +39,7 @@ class VKitti2(PairSet):
         splits=('train', 'val', 'all', 'marigold-train', 'marigold-val'),
         truth='metres',
         licence='CC BY-NC-SA 3.0',
-        source='europe.naverlabs.com/research/computer-vision/proxy-virtual-worlds-vkitti-2',
+        source='https://europe.naverlabs.com/research/computer-vision/proxy-virtual-worlds-vkitti-2',
         lists=True,
     )
 
