@@ -82,6 +82,7 @@ def samples(held_out: Joined, config: MetricConfig) -> Iterator[Sample]:
         yield kb_crop(sample) if config.augment.kb_crop else sample
 
 
+@torch.no_grad()
 def predict_m(network: nn.Module, sample: Sample, config: MetricConfig) -> np.ndarray:
     """Predict (H, W) float32 metres of a whole picture as the runtime does: published resize, and bilinear back."""
     device = next(network.parameters()).device
