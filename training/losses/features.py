@@ -17,6 +17,7 @@ def feature_alignment(features: Tensor, frozen: Tensor, margin: float = 0.85) ->
     Args:
         features, frozen: (B, N, D); no gradient reaches `frozen`.
     """
-    cosine = F.cosine_similarity(features.float(), frozen.detach().float(), dim=-1)  # (B, N, D) -> (B, N)
+    kind = torch.promote_types(features.dtype, torch.float32)
+    cosine = F.cosine_similarity(features.to(kind), frozen.detach().to(kind), dim=-1)  # (B, N, D) -> (B, N)
     off = cosine <= margin
     return torch.where(off, 1.0 - cosine, 0.0).sum(1) / off.sum(1).clamp_min(1)
