@@ -84,7 +84,7 @@ def jitter(rgb: np.ndarray, config: StrongConfig, rng: np.random.Generator) -> n
         elif what == 2:
             grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
             rgb = _blend(rgb, grey, saturation)
-        else:
+        elif turn:
             hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV_FULL)
             hsv[..., 0] += np.uint8(round(256 * turn) % 256)  # the circle has 256 steps: wraps by itself
             rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
