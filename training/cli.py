@@ -9,6 +9,9 @@ import sys
 import typer
 
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.evaluation.da2k import AnnotationError
+from dav2_ros.evaluation.protocols import ProtocolError
+from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
 from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, student, teacher
 from dav2_training.config import ConfigError
@@ -33,5 +36,5 @@ def main() -> None:
     """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
     try:
         app()
-    except (ConfigError, DataError, ModelError, EngineError) as error:
+    except (AnnotationError, ConfigError, DataError, EngineError, ModelError, ProtocolError, ReportError) as error:
         sys.exit(f'dav2-train: {error}')

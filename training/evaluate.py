@@ -1,140 +1,174 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Score a metric model on held-out procedural scenes, by the code that serves it.
+"""Judge models on a data set: held-out procedural scenes, any set on disk, or the pairs of DA-2K.
 
-    python -m dav2_training.evaluate vitt-procedural
+    dav2-train evaluate vitt-procedural
+    dav2-train evaluate v2-relative-small v2-metric-indoor-small --data nyuv2 --root /data/nyuv2 --html out/nyu.html
+    dav2-train evaluate v2-relative-small --data da2k --root /data/DA-2K
 
-Every frame goes through `DepthEstimator` as a robot's would: with its camera, in its own metres.
+Every number stands under a protocol, which is printed with it. A metric model is judged in its own metres, with the
+camera of each picture; a relative one after its unknown factor and offset were fitted.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Optional
 
 import numpy as np
 import typer
 
-from dav2_ros.camera import Camera
-from dav2_ros.estimator import DepthEstimator
-from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
-from dav2_ros.frames import Frame
-from dav2_ros.models import checkpoints
-from dav2_training.data.procedural import ProceduralScenes
-from dav2_training.data.scenes import compose
+from dav2_ros.engines.engine import EngineError
+from dav2_ros.evaluation import report
+from dav2_ros.evaluation.alignment import ALIGNMENTS
+from dav2_ros.evaluation.protocols import PROTOCOLS, Protocol, protocol
+from dav2_ros.evaluation.results import write_csv, write_json
+from dav2_training import evaluate_pairs, evaluation_report
+from dav2_training.data import sets
+from dav2_training.data.rendered import WORLDS
+from dav2_training.data.sample import DataError, DepthSet
+from dav2_training.evaluation_report import Asked, Result, Worst
+from dav2_training.held_out import HELD_OUT_SEED, HeldOut
+from dav2_training.judging import watch
+from dav2_training.predictors import open_predictor
 
-HELD_OUT_SEED = 2_000_003  # of no training run and no validation during one
-HFOV_BINS_DEG = ((40, 60), (60, 80), (80, 100))
-MAX_M = 80.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """What is true of a set of frames."""
-
-    frames: int
-    metrics: DepthMetrics
-    coverage: float  # share of the pixels with truth that got a finite depth
-    sky_found: float  # share of the sky's pixels that are +inf; NaN without sky
-
-    def row(self) -> tuple[str, ...]:
-        """Write the numbers as one row of a table."""
-        m = self.metrics
-        return (
-            str(self.frames),
-            *(f'{v:.4f}' for v in (m.abs_rel, m.d1, m.rmse, m.silog)),
-            f'{100 * self.coverage:.2f} %',
-            f'{100 * self.sky_found:.1f} %',
-        )
+BY_SET = {  # the protocol that papers use on a set; of others it is plain
+    'kitti': 'kitti_garg', 'nyuv2': 'nyu_eigen', 'hypersim': 'official_indoor', 'vkitti2': 'official_outdoor',
+}  # fmt: skip
+HELD_OUT = {f'held-out-{world}': world for world in WORLDS}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Frame:
-    metrics: DepthMetrics
-    coverage: float
-    sky_found: float
+@dataclass(frozen=True)
+class Data:
+    """An opened data set and which of its pictures are judged."""
+
+    name: str
+    title: str
+    samples: DepthSet
+    indices: tuple[int, ...]
+    threads: int  # that read ahead
 
 
-def judge(z_m: np.ndarray, true_m: np.ndarray) -> _Frame | None:
-    """Compare one frame; None where nothing within range can be compared."""
-    metrics = depth_metrics(z_m, true_m, max_m=MAX_M)
-    inside, sky = true_m <= MAX_M, np.isinf(true_m)
-    if metrics is None:
-        return None
-    return _Frame(
-        metrics, float(np.isfinite(z_m[inside]).mean()), float(np.isinf(z_m[sky]).mean()) if sky.any() else np.nan
-    )
+def open_data(name: str, root: Path | None, split: str, frames: int, scenes: HeldOut) -> Data:
+    """Open held-out scenes, or a set on disk; `frames` are spread over it evenly, 0 is all of them."""
+    if name in HELD_OUT:  # rendering is PyTorch's work, like the network's: not at once
+        return Data(name, f'{name}, seed {scenes.seed}', scenes, tuple(range(len(scenes))), 0)
+    if root is None:
+        raise DataError(f'Where is {name}? Give its folder with --root; it should look like this:\n{_tree(name)}')
+    samples = sets.open_set(name, root, split)
+    total = len(samples)
+    indices = tuple(dict.fromkeys(round(float(i)) for i in np.linspace(0, total - 1, min(frames or total, total))))
+    shown = f'{len(indices)} of {total} pictures' if len(indices) < total else f'{total} pictures'
+    return Data(name, f'{sets.about(name).title}, {split or sets.about(name).splits[0]}, {shown}', samples, indices, 2)
 
 
-def gather(frames: list[_Frame]) -> Score:
-    """Average frames, each counting once."""
-    sky = [f.sky_found for f in frames if not math.isnan(f.sky_found)]
-    return Score(
-        len(frames),
-        mean([f.metrics for f in frames]),
-        float(np.mean([f.coverage for f in frames])),
-        float(np.mean(sky)) if sky else math.nan,
-    )
+def _tree(name: str) -> str:
+    return sets.about(name).tree
 
 
-def evaluate(estimator: DepthEstimator, scenes: ProceduralScenes, frames: int) -> dict[str, Score]:
-    """Score `frames` frames: all of them, by kind of scene, and by horizontal field of view."""
+def evaluate(
+    models: Sequence[str],
+    data: Data,
+    rule: Protocol,
+    *,
+    align: Sequence[str] = (),
+    details: bool = True,
+    worst: int = 6,
+    **engine: object,
+) -> tuple[tuple[Result, ...], tuple[report.FramePictures, ...]]:
+    """Judge models on a data set; return a result for each model and alignment, and the worst pictures of each model.
+
+    `align` are of alignment.ALIGNMENTS; nothing is the protocol's own for the kind of model. `engine` goes to
+    predictors.open_predictor. Raises DataError where no picture can be judged.
+    """
     from rich.progress import track
 
-    groups: dict[str, list[_Frame]] = defaultdict(list)
-    for start in track(range(0, frames, 8), description='evaluate'):
-        indices = range(start, min(start + 8, frames))
-        batch = scenes.batch(indices)
-        for i, index in enumerate(indices):
-            hfov_rad = 2 * math.atan(0.5 * scenes.width / float(batch.f_px[i]))
-            camera = Camera.from_hfov(scenes.width, scenes.height, hfov_rad)
-            depth, _ = estimator.estimate(Frame(batch.rgb[i].numpy(), camera))
-            if (found := judge(depth.z_m, batch.z_m[i].numpy())) is None:
-                continue
-            groups['all'].append(found)
-            groups[compose(scenes.seed, index).kind].append(found)
-            for low, high in HFOV_BINS_DEG:
-                if low <= math.degrees(hfov_rad) < high:
-                    groups[f'{low}-{high} deg'].append(found)
-    return {name: gather(found) for name, found in groups.items()}
+    results, frames = [], []
+    for model in models:
+        with open_predictor(model, **engine) as predict:
+            how = [h for h in align or (getattr(rule, predict.kind),) if (predict.kind, h) != ('relative', 'none')]
+            bad, records = Worst(worst), {h: [] for h in how or (rule.relative,)}
+            looked = watch(predict, data.samples, data.indices, rule, tuple(records), details=details,
+                           threads=data.threads)  # fmt: skip
+            for seen in track(looked, total=len(data.indices), description=f'evaluate {predict.name}'):
+                bad.offer(seen, predict.name)
+                for record in seen.records:
+                    records[record.how].append(record)
+            if not all(records.values()):
+                raise DataError(f'{data.title}: there is no depth to compare with; choose another --data or --split.')
+            results += [Result(predict.name, predict.kind, h, tuple(r), predict.facts) for h, r in records.items()]
+            frames += bad.frames()
+    return tuple(results), tuple(frames)
+
+
+Models = Annotated[Optional[list[str]], typer.Argument(help='Names or files of models [default: vitt-procedural].')]  # noqa: UP045
 
 
 def main(
-    model: Annotated[str, typer.Argument(help='Name or file of a metric model.')] = 'vitt-procedural',
-    frames: Annotated[int, typer.Option(help='Frames to judge.')] = 512,
-    seed: Annotated[int, typer.Option(help='Of the scenes; training used others.')] = HELD_OUT_SEED,
-    height: Annotated[int, typer.Option(help='Of the rendered pictures.')] = 168,
-    width: Annotated[int, typer.Option(help='Of the rendered pictures.')] = 224,
+    models: Models = None,
+    data: Annotated[str, typer.Option(help=f'{", ".join(HELD_OUT)}, or a set: {", ".join(sorted(sets.LOADERS))}.')] = (
+        'held-out-procedural'
+    ),
+    root: Annotated[Optional[Path], typer.Option(help='Folder of the set.')] = None,  # noqa: UP045
+    split: Annotated[str, typer.Option(help='Of the set; the default is its first.')] = '',
+    rule: Annotated[str, typer.Option('--protocol', help=f"{', '.join(PROTOCOLS)}; the default is the set's.")] = '',
+    align: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help=f"{', '.join(ALIGNMENTS)}; more than once for several rows. The default is the protocol's."),
+    ] = None,
+    frames: Annotated[int, typer.Option(help='Pictures to judge, evenly spread; 0 is all (held-out: 512).')] = 0,
+    seed: Annotated[int, typer.Option(help='Of held-out scenes; training used others.')] = HELD_OUT_SEED,
+    height: Annotated[int, typer.Option(help='Of held-out pictures.')] = 168,
+    width: Annotated[int, typer.Option(help='Of held-out pictures.')] = 224,
     engine: Annotated[str, typer.Option(help='What runs it; the default is the same on every machine.')] = 'torch',
     precision: Annotated[str, typer.Option(help='Its arithmetic: fp32, bf16, fp16, int8, or auto.')] = 'fp32',
-    json_to: Annotated[Optional[Path], typer.Option('--json', help='Write the numbers here, too.')] = None,  # noqa: UP045
+    device: Annotated[str, typer.Option(help='auto, cpu, cuda ...')] = 'auto',
+    size: Annotated[int, typer.Option(help='Short side of the network input; 0 is that of training.')] = 0,
+    details: Annotated[bool, typer.Option(help='Boundary F1, and SSIM of disparity, too.')] = True,
+    worst: Annotated[int, typer.Option(help='Worst pictures of each model on the page.')] = 6,
+    json_to: Annotated[Optional[Path], typer.Option('--json', help='Write the numbers here.')] = None,  # noqa: UP045
+    csv_to: Annotated[Optional[Path], typer.Option('--csv', help='Write a line per picture here.')] = None,  # noqa: UP045
+    html_to: Annotated[Optional[Path], typer.Option('--html', help='Write a page with pictures here.')] = None,  # noqa: UP045
 ) -> None:
-    """Print AbsRel, delta1 and more on held-out procedural scenes."""
-    from rich.console import Console
-    from rich.table import Table
+    """Print AbsRel, delta1 and more, or how many pairs of DA-2K are right; write JSON, CSV and a page."""
+    if unknown := [each for each in align or () if each not in ALIGNMENTS]:
+        raise EngineError(f'There is no alignment {unknown[0]!r}: choose {", ".join(ALIGNMENTS)}.')
+    models = models or ['vitt-procedural']
+    runs = {'engine': engine, 'precision': precision, 'device': device, 'size': size}
+    scenes = HeldOut(frames or 512, height, width, seed, HELD_OUT.get(data, 'procedural'))
+    opened = open_data(data, root, split, frames, scenes)
+    files = {'json_to': json_to, 'csv_to': csv_to, 'html_to': html_to}
+    options = tuple((name, str(value)) for name, value in {'data': data, 'split': split, **runs}.items() if value)
+    if data == 'da2k':
+        evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, **files)
+        return
+    chosen = protocol(rule or BY_SET.get(data, data if data in PROTOCOLS else 'plain'))
+    results, pictures = evaluate(models, opened, chosen, align=align or (), details=details, worst=worst, **runs)
+    kinds = dict.fromkeys((result.kind, result.how) for result in results)
+    sentences = tuple(chosen.aligned_by(kind, how).sentence(kind) for kind, how in kinds)
+    write(Asked(opened.title, sentences, options), results, pictures, **files)
 
-    with DepthEstimator(checkpoints.load(model), engine=engine, precision=precision) as estimator:
-        scores = evaluate(estimator, ProceduralScenes(seed, height, width), frames)
-    table = Table(
-        'scenes',
-        'frames',
-        'AbsRel',
-        'delta1',
-        'RMSE m',
-        'SILog',
-        'coverage',
-        'sky found',
-        title=f'{model}, seed {seed}, {engine} {precision}',
-    )
-    for name, score in scores.items():
-        table.add_row(name, *score.row())
-    Console().print(table)
+
+def write(
+    asked: Asked,
+    results: Sequence[Result],
+    pictures: tuple[report.FramePictures, ...],
+    json_to: Path | None,
+    csv_to: Path | None,
+    html_to: Path | None,
+) -> None:
+    """Print the tables and write what was asked for."""
+    from dav2_training.printing import show
+
+    show(asked.data, evaluation_report.tables(results), asked.protocol)
     if json_to:
-        json_to.write_text(json.dumps({name: dataclasses.asdict(s) for name, s in scores.items()}, indent=1))
+        write_json(json_to, evaluation_report.as_data(asked, results))
+    if csv_to:
+        write_csv(csv_to, evaluation_report.CSV_HEADER, evaluation_report.csv_rows(results))
+    if html_to:
+        report.write(evaluation_report.page(asked, results, pictures), html_to)
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ from dav2_ros.flying import FlyingPoints
 from dav2_ros.frames import Frame
 from dav2_ros.models import checkpoints
 from dav2_training.data.procedural import ProceduralScenes
-from dav2_training.evaluate import HELD_OUT_SEED
+from dav2_training.held_out import HELD_OUT_SEED
 
 PICTURE_SEED = HELD_OUT_SEED + 11  # frame 26: a room with a pole, a ball and a barrel
 SOFTENED = {

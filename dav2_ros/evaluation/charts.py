@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dav2_ros.evaluation.report import FramePictures, Plot
+from dav2_ros.evaluation.report import FramePictures, Pictures, Plot
 from dav2_ros.media.colour import colourise, palette
 
 INK, FAINT, RULE = '#1d2330', '#5b6475', '#d6dae1'  # replaced by variables of the page, which has a dark side too
@@ -81,8 +81,10 @@ def _quoted(text: str) -> str:
     return text.replace('&', '&amp;').replace('"', '&quot;').replace('<', '&lt;')
 
 
-def panels(frame: FramePictures, range_m: tuple[float, float]) -> tuple[tuple[str, str], ...]:
-    """Return (name, data URL) of the four pictures of a frame."""
+def panels(frame: FramePictures | Pictures, range_m: tuple[float, float]) -> tuple[tuple[str, str], ...]:
+    """Return (name, data URL) of the pictures of a frame."""
+    if isinstance(frame, Pictures):
+        return tuple((name, data_url(rgb)) for name, rgb in frame.panels)
     height, width = frame.rgb.shape[:2]
     size = (WIDTH, max(1, round(WIDTH * height / width)))
     true_m, z_m = (drawable(z, size) for z in (frame.true_m, frame.z_m))

@@ -148,7 +148,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol('sintel', 'Sintel', 1e-3, 70.0, source='the cap of Video-Depth-Anything, Chen et al. 2025'),
         Protocol('eth3d', 'ETH3D, high resolution', 1e-5, np.inf, source='Ke et al. 2024 (Marigold)'),
         Protocol('diode', 'DIODE', 0.6, 350.0, source='the range of Ke et al. 2024 (Marigold)'),
-        Protocol('ibims', 'iBims-1', 1e-3, 50.0, source='Koch et al. 2018, to the range of its scanner'),
+        Protocol('ibims1', 'iBims-1', 1e-3, 50.0, source='Koch et al. 2018, to the range of its scanner'),
         Protocol('ddad', 'DDAD', 1e-3, 200.0, source='Guizilini et al. 2020'),
         Protocol('sunrgbd', 'SUN RGB-D', 1e-3, 8.0, source='Bhat et al. 2023 (ZoeDepth)'),
         Protocol('monodepth', 'KITTI, median scaling', 1e-3, 80.0, relative='median', metric='median', crop=GARG,

@@ -85,6 +85,14 @@ class FramePictures:
 
 
 @dataclass(frozen=True, eq=False)
+class Pictures:
+    """Any pictures side by side, at most four, of one shape."""
+
+    caption: str
+    panels: tuple[tuple[str, np.ndarray], ...]  # name and (H, W, 3) uint8
+
+
+@dataclass(frozen=True, eq=False)
 class Report:
     """Everything on the page, from top to bottom."""
 
@@ -93,7 +101,7 @@ class Report:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
-    frames: tuple[FramePictures, ...] = ()
+    frames: tuple[FramePictures | Pictures, ...] = ()
     frames_title: str = 'Worst frames'
     protocol: tuple[str, ...] = ()  # sentences: what was compared with what
     options: tuple[tuple[str, str], ...] = ()  # name and value of everything that was chosen
@@ -117,7 +125,7 @@ def render(report: Report) -> str:
         report=report,
         plots=[(plot, charts.draw(plot, f'p{i}')) for i, plot in enumerate(report.plots)],
         frames=[(frame.caption, charts.panels(frame, report.range_m)) for frame in report.frames],
-        scales=charts.scales(report.range_m) if report.frames else (),
+        scales=charts.scales(report.range_m) if any(isinstance(f, FramePictures) for f in report.frames) else (),
         series=charts.SERIES,
         data=text.replace('<', '\\u003c').replace('>', '\\u003e').replace('&', '\\u0026'),
     )
