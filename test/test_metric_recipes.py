@@ -24,7 +24,7 @@ from dav2_ros.models.info import ModelError, ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_training import config as configs
 from dav2_training import initial
-from dav2_training.config import AugmentConfig, ConfigError, FitConfig, MetricConfig, SetConfig
+from dav2_training.config import AugmentConfig, ConfigError, FitConfig, MetricConfig, SetConfig, Start
 from dav2_training.data import sets
 from dav2_training.data.metric_feed import MetricFeed, in_metres, kb_crop, recolour, rotate
 from dav2_training.data.renderer import Batch
@@ -138,7 +138,7 @@ def test_validation_is_what_the_runtime_would_score(canonical: bool, drives: Pat
     """The same pictures through DepthEstimator, with each camera, and the metrics written out from their formulas."""
     f_px = 150.0
     held_out = SetConfig('vkitti2', str(drives), 'all')
-    config = dataclasses.replace(TINY, validate=(held_out,), canonical=canonical, f_canonical_px=f_px)
+    config = dataclasses.replace(TINY, validation=(held_out,), canonical=canonical, f_canonical_px=f_px)
     facts = {'max_depth_m': 80.0, 'train_size': 56, 'f_train_px': f_px, 'canonical': canonical}
     model = random_model(tmp_path, spread=0.5, offset=-1.5, **facts)
     found = on_sets(config)(checkpoints.build(model).eval())
@@ -166,9 +166,9 @@ def test_the_command_trains_on_rooms_and_streets_and_leaves_a_model(drives: Path
         f"""
 name: rooms
 license: MIT
-encoder_from: {tmp_path / encoder}
-train: [{{name: hypersim, root: {rooms}, split: train}}, {{name: vkitti2, root: {drives}, split: all}}]
-validate: [{{name: hypersim, root: {rooms}, split: val}}]
+start: {{encoder: {tmp_path / encoder}}}
+sets: [{{name: hypersim, root: {rooms}, split: train}}, {{name: vkitti2, root: {drives}, split: all}}]
+validation: [{{name: hypersim, root: {rooms}, split: val}}]
 protocol: official_indoor
 canonical: false
 f_canonical_px: 0.0
@@ -199,7 +199,7 @@ def test_fine_tuning_the_bundled_model_makes_it_better_there(tmp_path: Path) -> 
     there = (SetConfig('shifted', frames=4, seed=11, cache=str(tmp_path / 'cache')),)
     fit = dataclasses.replace(FIT, steps=12, batch=4, lr=2e-4, encoder_lr=2e-4, warm_up=2, validate_every=12)
     config = dataclasses.replace(
-        TINY, start_from='vitt-procedural', train=there, validate=there, f_canonical_px=200 * 56 / 168, fit=fit
+        TINY, start=Start('vitt-procedural'), sets=there, validation=there, f_canonical_px=200 * 56 / 168, fit=fit
     )
     score = on_sets(config)
     before = np.mean([m.silog for m in score(network_of(config).eval())])
@@ -214,7 +214,7 @@ def test_an_encoder_comes_from_a_depth_model_or_a_dinov2_file_and_the_head_stays
     alone = source.pretrained.state_dict()
     torch.save(alone, tmp_path / 'dinov2_vitt14_pretrain.pth')
     for file in ('order.safetensors', 'dinov2_vitt14_pretrain.pth'):
-        network = network_of(dataclasses.replace(TINY, encoder_from=str(tmp_path / file)))
+        network = network_of(dataclasses.replace(TINY, start=Start(encoder=str(tmp_path / file))))
         assert all(torch.equal(value, alone[name]) for name, value in network.pretrained.state_dict().items())
         head, theirs = network.depth_head.state_dict(), source.depth_head.state_dict()
         assert not any(torch.equal(head[name], theirs[name]) for name in head if 'weight' in name)
@@ -237,9 +237,9 @@ def test_what_cannot_be_learnt_from_is_refused_with_the_remedy() -> None:
         in_metres(nameless, needs_camera=True)
     with pytest.raises(DataError, match='no depth in metres'):
         in_metres(dataclasses.replace(nameless, z_m=None), needs_camera=False)
-    with pytest.raises(ConfigError, match='validate'):
-        validator(dataclasses.replace(TINY, train=(SetConfig('vkitti2'),)))
+    with pytest.raises(ConfigError, match='validation'):
+        validator(dataclasses.replace(TINY, sets=(SetConfig('vkitti2'),)))
     with pytest.raises(ConfigError, match='choose one'):
-        network_of(dataclasses.replace(TINY, start_from='a', encoder_from='b'))
+        Start('a', 'b')
     with pytest.raises(ConfigError, match='silog_zoedepth'):
-        train(dataclasses.replace(TINY, loss='l2', train=(SetConfig('shifted', frames=1),)), Path('nowhere'))
+        train(dataclasses.replace(TINY, loss='l2', sets=(SetConfig('shifted', frames=1),)), Path('nowhere'))

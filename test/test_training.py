@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from dav2_ros.estimator import DepthEstimator
 from dav2_ros.models import checkpoints
 from dav2_training import config as configs
-from dav2_training import evaluate
-from dav2_training.config import FitConfig, MetricConfig
+from dav2_training.config import FitConfig, MetricConfig, Start
 from dav2_training.data.pool import FramePool, square, wide
 from dav2_training.data.procedural import ProceduralScenes
 from dav2_training.fit import parameter_groups
@@ -71,11 +68,11 @@ def test_a_run_that_was_stopped_ends_at_the_very_same_weights(trained: Path, tmp
 
 def test_a_run_starts_from_the_weights_of_another_model(trained: Path, tmp_path: Path) -> None:
     still = dataclasses.replace(TINY.fit, steps=1, lr=0.0, encoder_lr=0.0)
-    untouched = train(dataclasses.replace(TINY, start_from=str(trained), fit=still), tmp_path)
+    untouched = train(dataclasses.replace(TINY, start=Start(model=str(trained)), fit=still), tmp_path)
     before, after = (checkpoints.load(path).state_dict for path in (trained, untouched))
     assert all(torch.equal(before[name], after[name]) for name in before)
     with pytest.raises(ValueError, match='vits'):
-        train(dataclasses.replace(TINY, start_from=str(trained), preset='vits', fit=still), tmp_path / 'other')
+        train(dataclasses.replace(TINY, start=Start(model=str(trained)), preset='vits', fit=still), tmp_path / 'other')
 
 
 def test_a_step_draws_the_same_frames_whether_or_not_the_run_began_there() -> None:
@@ -142,24 +139,6 @@ def test_every_trainable_weight_is_in_exactly_one_group_and_norms_do_not_decay()
         for p in group['params']:
             if p.ndim == 1:
                 assert group['weight_decay'] == 0.0
-
-
-def test_a_perfect_estimate_scores_perfectly_and_sky_counts_apart() -> None:
-    true_m = np.full((4, 6), 5.0, np.float32)
-    true_m[0] = np.inf
-    found = evaluate.judge(true_m, true_m)
-    assert (found.metrics.abs_rel, found.metrics.d1, found.coverage, found.sky_found) == (0.0, 1.0, 1.0, 1.0)
-    seen_through = np.where(np.isinf(true_m), 50.0, true_m).astype(np.float32)
-    assert evaluate.judge(seen_through, true_m).sky_found == 0.0
-
-
-def test_evaluation_counts_every_frame_once_in_each_kind_of_group(trained: Path, tmp_path: Path) -> None:
-    with DepthEstimator(checkpoints.load(trained), engine='torch', precision='fp32') as estimator:
-        scores = evaluate.evaluate(estimator, ProceduralScenes(9, 56, 70), 10)
-    kinds = [score.frames for name, score in scores.items() if name in ('room', 'corridor', 'street', 'open')]
-    lenses = [score.frames for name, score in scores.items() if name.endswith('deg')]
-    assert scores['all'].frames == sum(kinds) == sum(lenses) == 10
-    assert json.loads(json.dumps(dataclasses.asdict(scores['all'])))['frames'] == 10
 
 
 def test_the_shipped_configuration_loads_and_a_slip_of_the_pen_is_named(tmp_path: Path) -> None:

@@ -32,6 +32,18 @@ class SetConfig:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where weights come from, at most one of the two; neither means from nothing. Raises ConfigError for both."""
+
+    model: str = ''  # a model of the same preset, by its name or file: all of it
+    encoder: str = ''  # a published DINOv2 file, or a model: its encoder; the head is new
+
+    def __post_init__(self) -> None:
+        if self.model and self.encoder:
+            raise ConfigError('Both start.model and start.encoder are set: choose one.')
+
+
+@dataclass(frozen=True)
 class FitConfig:
     """What the loop needs to know, whatever the stage."""
 
@@ -77,10 +89,9 @@ class MetricConfig:
     preset: str = 'vitt'
     name: str = 'vitt-procedural'
     license: str = 'unknown'  # of the trained weights; an SPDX name
-    start_from: str = ''  # name or file of a model whose weights to start from; '' starts from nothing
-    encoder_from: str = ''  # or of one, or of DINOv2 weights, whose encoder to start from, with a head at random
-    train: tuple[SetConfig, ...] = ()  # data sets in metres; none: procedural scenes, rendered while it trains
-    validate: tuple[SetConfig, ...] = ()
+    start: Start = dataclasses.field(default_factory=Start)
+    sets: tuple[SetConfig, ...] = ()  # in metres; none: procedural scenes, rendered while it trains
+    validation: tuple[SetConfig, ...] = ()
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     height: int = 168  # network input
     width: int = 224

@@ -64,17 +64,15 @@ class MetricLoss:
 
 
 def network_of(config: MetricConfig) -> DepthAnything:
-    """Make the network with the weights that it starts from. Raises ModelError, ConfigError."""
-    if config.start_from and config.encoder_from:
-        raise ConfigError('Both start_from and encoder_from are set: choose one.')
+    """Make the network with the weights that it starts from. Raises ModelError."""
     torch.manual_seed(config.fit.seed)
     network = DepthAnything(config.preset, config.max_depth_m).to(memory_format=torch.channels_last)
     if config.height * config.width <= FEW_TOKENS * PATCH**2:
         network.explicit_attention()
-    if config.start_from:
-        initial.load_whole(network, config.start_from)
-    elif config.encoder_from:
-        initial.load_encoder(network.pretrained, config.preset, config.encoder_from)
+    if config.start.model:
+        initial.load_whole(network, config.start.model)
+    elif config.start.encoder:
+        initial.load_encoder(network.pretrained, config.preset, config.start.encoder)
     else:
         initial.from_nothing(network)
     return network
@@ -83,8 +81,8 @@ def network_of(config: MetricConfig) -> DepthAnything:
 def batches_of(config: MetricConfig) -> MetricFeed | FramePool:
     """Open what it learns from. Raises DataError."""
     f = config.fit
-    if config.train:
-        source = open_sets(config.train, config.height, config.width)
+    if config.sets:
+        source = open_sets(config.sets, config.height, config.width)
         return MetricFeed(
             source, config.height, config.width, f.batch, config.canonical, config.augment, f.seed, config.workers
         )

@@ -19,8 +19,8 @@ from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PATCH
 from dav2_ros.network.vit import VisionTransformer
-from dav2_training import initial
-from dav2_training.config import ConfigError, SetConfig
+from dav2_training import config, initial
+from dav2_training.config import SetConfig
 from dav2_training.data.feed import Feed, RelativeBatch, open_sets
 from dav2_training.losses import RelativeLoss, feature_alignment, per_region
 from dav2_training.metric import normalise
@@ -45,16 +45,11 @@ class RelativeNetwork(DepthAnything):
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where weights come from, at most one of the two; neither means from nothing."""
-
-    model: str = ''  # a model of the same preset, by its name or file: all of it
-    encoder: str = ''  # a published DINOv2 file, or a model: its encoder; the head is new
+class Start(config.Start):
+    """Makes the relative network, too."""
 
     def network(self, preset: str, pixels: int, seed: int) -> RelativeNetwork:
-        """Make the network. Raises ModelError, ConfigError."""
-        if self.model and self.encoder:
-            raise ConfigError('Both start.model and start.encoder are set: choose one.')
+        """Make the network. Raises ModelError."""
         torch.manual_seed(seed)
         network = RelativeNetwork(preset).to(memory_format=torch.channels_last)
         if pixels <= FEW_TOKENS * PATCH**2:

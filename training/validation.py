@@ -30,9 +30,9 @@ def normalise(rgb: Tensor) -> Tensor:
 
 def validator(config: MetricConfig) -> Validate:
     """Return what scores a network, and says so in one line. Raises DataError, ConfigError, ProtocolError."""
-    if config.train and not config.validate:
-        raise ConfigError('There are data sets to train on, but none to validate on: name one under validate.')
-    score = on_sets(config) if config.validate else on_scenes(config)
+    if config.sets and not config.validation:
+        raise ConfigError('There are data sets to train on, but none to validate on: name one under validation.')
+    score = on_sets(config) if config.validation else on_scenes(config)
 
     def validate(network: nn.Module) -> str:
         found = score(network)
@@ -63,7 +63,7 @@ def on_scenes(config: MetricConfig) -> Callable[[nn.Module], list[DepthMetrics]]
 
 def on_sets(config: MetricConfig) -> Callable[[nn.Module], list[DepthMetrics]]:
     """Score on whole pictures of data sets by the protocol: each picture counts once, one without truth does not."""
-    held_out = open_sets(config.validate, config.height, config.width)
+    held_out = open_sets(config.validation, config.height, config.width)
     rule = protocol(config.protocol)
 
     def score(network: nn.Module) -> list[DepthMetrics]:
