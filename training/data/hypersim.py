@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hypersim: photographs of rooms that were rendered, with the distance of every pixel.
 
-Two things are easily got wrong. The files hold the distance from the camera's centre, not Z. And of the 482 rows of
-metadata_camera_parameters.csv only 195 are the camera of 60 degrees that most loaders assume: 272 have a tilted image
-plane, up to 41 degrees (a photographer's shift lens). A tilted plane still is a pinhole, seen along the plane's own
-normal: K and the axis follow from M_cam_from_uv by an RQ decomposition, and Z is measured along that axis, so that
-Camera.unproject gives back the distances of the file. Of the skew (up to 1.9 % of f) Z knows and the Camera does not.
+Two things are easily got wrong. The files hold the distance from the camera's centre, not Z. And 255 of the 457 public
+scenes were not taken with the camera of 60 degrees that most loaders assume, but with a tilted image plane, up to 41
+degrees (metadata_camera_parameters.csv). A tilted plane still is a pinhole, seen along the plane's own normal: K and
+that axis follow from M_cam_from_uv by an RQ decomposition, and Z is measured along it, so that Camera.unproject gives
+back the distances of the file. Of the skew (up to 1.9 % of f) Z knows and the Camera does not.
 """
 
 from __future__ import annotations
