@@ -123,6 +123,10 @@ class DepthEstimator:
         """The engine in use, and what is being built meanwhile; None until the first picture. For any thread."""
         return self._shelf.state()
 
+    def state_of(self, plan: ResizePlan | None) -> State | None:
+        """Return the same of one plan, by default the newest."""
+        return self._shelf.state(plan)
+
     @property
     def engine(self) -> Engine | None:
         """The engine in use; None until the first picture."""
@@ -150,9 +154,7 @@ class DepthEstimator:
         """
         self._shelf.replace(why)
 
-    def focal_factor(
-        self, plan: ResizePlan, camera: Camera | None, turns: int | None = None, assumed_hfov_rad: float | None = None
-    ) -> float:
+    def focal_factor(self, look: Look) -> float:
         """Return what the network's depth is multiplied by because this is not the camera it was trained on.
 
         The same thing through twice the focal length is twice as large in the picture and looks half as far: depth
@@ -160,8 +162,8 @@ class DepthEstimator:
         """
         if not self.corrects_focal:
             return 1.0
-        turns = self._turns if turns is None else turns
-        upright = upright_camera(plan, camera, turns, assumed_hfov_rad or self.assumed_hfov_rad)
+        plan = look.plan(self.size)
+        upright = upright_camera(plan, look.frame.camera, look.turns, look.assumed_hfov_rad)
         return plan.camera(upright).f_px / self.info.f_train_px
 
     def estimate(
@@ -200,15 +202,15 @@ class DepthEstimator:
             mirrored_m = look.turned_back(next(depths)[:, ::-1]).copy() if look.confidence == 'full' else None
             z_net_m = look.turned_back(next(depths))
             begun_s = clock()
-            maps.append(self._depth_map(plan, look, z_net_m, mirrored_m))
+            maps.append(self._depth_map(look, z_net_m, mirrored_m))
             post_s.append(clock() - begun_s)
         engine_s = clock() - ready_s - sum(post_s)
         pre_ms, engine_ms = 1e3 * (ready_s - started_s), 1e3 * engine_s
         return [(depth, Timings(pre_ms, engine_ms, 1e3 * each_s)) for depth, each_s in zip(maps, post_s, strict=True)]
 
-    def _depth_map(self, plan: ResizePlan, look: Look, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
+    def _depth_map(self, look: Look, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
         frame, camera, far_m = look.frame, look.frame.camera, self.info.max_depth_m
-        factor = self.focal_factor(plan, camera, look.turns, look.assumed_hfov_rad)
+        factor = self.focal_factor(look)
         sure = confidence_of(z_net_m, far_m, mirrored_m) if look.confidence else None
         z_m = to_metres(z_net_m, factor, far_m, look.max_range_m)
         mask_unseen(z_m, frame.seen)

@@ -100,6 +100,7 @@ def make_estimator(
     background: bool,
     say: Callable[[str], None],
     warn: Callable[[str], None],
+    batch: int = 1,
 ) -> DepthEstimator:
     """Load the model of the parameters and describe its engine."""
     from dav2_ros.estimator import DepthEstimator
@@ -127,6 +128,7 @@ def make_estimator(
         assumed_hfov_deg=given.assumed_hfov_deg,
         turns=TURNS[given.turn_upright],
         output=given.output_size,
+        batch=batch,
         background=background,
         say=say,
         warn=warn,

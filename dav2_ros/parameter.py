@@ -46,6 +46,7 @@ class Changeable:
         Raises ValueError, one sentence, if a value is bad or must not change while the node is configured.
         """
         ours = {each.name: each for each in fields(self) if each.name in values}
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         for name, each in ours.items():
             if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
                 raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')

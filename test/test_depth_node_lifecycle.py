@@ -19,10 +19,12 @@ from graph.peer import BEST_EFFORT, Peer, a_header, a_picture, an_image, an_info
 from graph.process import ROOT, NodeProcess
 from rosgraph_msgs.msg import Clock
 
-from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 
-DEFAULTS = {each.name: each.default for each in fields(DepthNodeParameters)}
+DEFAULTS = {
+    each.name: list(each.default) if each.default == () else each.default for each in fields(DepthNodeParameters)
+}
 
 
 @pytest.fixture(scope='module')
@@ -112,6 +114,8 @@ def _another(name: str):
         return each.metadata['choices'][-1]
     if isinstance(each.default, bool):
         return not each.default
+    if each.default == ():
+        return ['front', 'rear']
     return type(each.default)(each.metadata['bounds'][1])
 
 

@@ -15,6 +15,7 @@ from random_weights import METRIC, random_model
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
+from dav2_ros.look import Look
 from dav2_ros.models.info import SATURATED, ModelError
 from dav2_ros.models.registry import REGISTRY
 from dav2_ros.resize import ResizePlan
@@ -99,7 +100,7 @@ class TestFocalLaw:
 
     def test_the_factor_it_tells_is_the_factor_it_uses(self, canonical):
         with DepthEstimator(canonical, **PLAIN) as estimator:
-            factor = estimator.focal_factor(estimator.prepare(HEIGHT, WIDTH), CAMERA)
+            factor = estimator.focal_factor(Look(Frame(picture(), CAMERA)))
         np.testing.assert_allclose(
             depth_m(canonical, CAMERA), factor * depth_m(canonical, CAMERA, focal_correction='off'), rtol=1e-6
         )

@@ -14,8 +14,8 @@ pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test
 import yaml
 
 from dav2_ros.estimator import FOCAL_CORRECTIONS
-from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 from dav2_ros.nodes.parameters import DepthNodeParameters, to_yaml
+from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 
 ROOT = Path(__file__).parents[1]
 FIELDS = fields(DepthNodeParameters)
@@ -30,8 +30,9 @@ def test_the_shipped_file_is_the_one_derived_from_the_code() -> None:
 
 def test_the_file_read_back_is_every_default_with_its_type() -> None:
     values = yaml.safe_load(to_yaml())['/**']['ros__parameters']
+    defaults = {each.name: list(each.default) if each.default == () else each.default for each in FIELDS}
     assert {name: (value, type(value)) for name, value in values.items()} == {
-        each.name: (each.default, type(each.default)) for each in FIELDS
+        name: (value, type(value)) for name, value in defaults.items()
     }
 
 
@@ -101,10 +102,24 @@ def test_what_is_fixed_while_configured_can_change_before(each) -> None:
         return
     value = about['choices'][-1] if about['choices'] else not each.default if isinstance(each.default, bool) else None
     value = value or (type(each.default)(about['bounds'][1]) if about['bounds'] else 'other')
+    value = ('other',) if each.default == () else value
     with pytest.raises(ValueError, match=f'{each.name} .*clean up'):
         DepthNodeParameters().changed({each.name: value}, configured=True)
     assert getattr(DepthNodeParameters().changed({each.name: value}, configured=False), each.name) == value
     assert DepthNodeParameters().changed({each.name: each.default}, configured=True) == DepthNodeParameters()
+
+
+@pytest.mark.parametrize('names', [('front', 'front'), ('front left',), ('/front',), ('2nd',), ('',), ('vorn_ü',)])
+def test_a_camera_has_a_name_of_its_own_that_a_topic_can_have(names) -> None:
+    with pytest.raises(ValueError, match=r'^cameras .*choose names'):
+        DepthNodeParameters(cameras=names)
+    assert DepthNodeParameters(cameras=('front', 'Rear_2')).batch == 2
+
+
+def test_a_list_that_ros_gives_is_the_tuple_that_it_means() -> None:
+    given = DepthNodeParameters().changed({'cameras': ['front', 'rear']}, configured=False)
+    assert given.cameras == ('front', 'rear')
+    assert given.changed({'cameras': ['front', 'rear']}, configured=True) == given
 
 
 def test_every_focal_correction_of_the_estimator_has_a_name_in_ros() -> None:

@@ -1,17 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The depth node: a camera topic in, metres out.
+"""The depth node: camera topics in, metres out.
 
     image, camera_info -> [newest wins] -> DepthEstimator -> depth/image, depth/camera_info, points, depth/color, stats
 
-A lifecycle node: configure loads the model and opens the engine, activate listens while somebody wants an output.
-Messages are received on the executor's thread; decoding, inference and publishing happen on the worker's.
+With `cameras` there are such topics below each camera's name, and one estimator for what all of them show. A lifecycle
+node: configure loads the model and opens the engine, activate listens while somebody wants an output. Messages are
+received on the executor's thread; decoding, inference and publishing happen on the worker's.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
@@ -22,8 +24,9 @@ from sensor_msgs.msg import Image
 
 from dav2_ros.engines.supply import is_building
 from dav2_ros.nodes import parameters
+from dav2_ros.nodes.camera_parameters import refuse_own
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.nodes.latest import Worker
+from dav2_ros.nodes.latest import FairWorker
 from dav2_ros.nodes.pipeline import Pipeline, sentence
 from dav2_ros.nodes.spin import spin
 
@@ -37,9 +40,10 @@ class DepthNode(LifecycleNode):
         super().__init__('depth', **options)
         self.parameters = parameters.declare(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._health = Health(self.get_logger())
+        self._healths: dict[str, Health] = {}  # by camera
+        self._count_anew()
         self._pipeline: Pipeline | None = None  # while configured
-        self._worker: Worker[Image] | None = None  # while active
+        self._worker: FairWorker[str, Image] | None = None  # while active
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
@@ -51,11 +55,12 @@ class DepthNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, open the engine, advertise the outputs."""
-        self._health.reset()
+        self._count_anew()
         try:
-            self._pipeline = Pipeline(self, self.parameters, self._follow_demand, self._health)
+            self._pipeline = Pipeline(self, self.parameters, self._follow_demand, self._healths)
         except Exception as error:  # whatever it is, the node stays up and can be configured again
-            self._health.broken(f'Not configured: {sentence(error)}')
+            for health in self._healths.values():
+                health.broken(f'Not configured: {sentence(error)}')
             return TransitionCallbackReturn.FAILURE
         about = self._pipeline.estimator.describe()
         del about['why']  # it has said so already
@@ -64,9 +69,18 @@ class DepthNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker, and listen as soon as somebody wants an output."""
-        self._health.reset()
-        process = self._pipeline.process
-        self._worker = Worker(lambda image: process(image, self.parameters), self._health.dropped, 'depth').__enter__()
+        for health in self._healths.values():
+            health.reset()
+        given, dropped = self.parameters, lambda camera: self._healths[camera].dropped()
+        worker = FairWorker(
+            self._pipeline.process,
+            dropped,
+            'depth',
+            tuple(self._pipeline.channels),
+            most=given.batch,
+            wait_s=1e-3 * given.batch_wait_ms,
+        )
+        self._worker = worker.__enter__()
         self._follow_demand()
         return super().on_activate(state)
 
@@ -97,7 +111,8 @@ class DepthNode(LifecycleNode):
 
     def _stop(self) -> None:
         if self._worker:
-            self._pipeline.inputs.ignore()
+            for channel in self._pipeline.channels.values():
+                channel.inputs.ignore()
             self._worker.__exit__()
             self._worker = None
 
@@ -110,35 +125,43 @@ class DepthNode(LifecycleNode):
 
     # -- demand, parameters, diagnostics
 
+    def _count_anew(self) -> None:
+        log, cameras = self.get_logger(), self.parameters.cameras
+        self._healths = {camera: Health(log.get_child(camera)) for camera in cameras} or {'': Health(log)}
+
     def _follow_demand(self) -> None:
         """Hold subscriptions exactly while the node is active and somebody wants an output."""
         if not self._worker:
             return
-        inputs, wanted = self._pipeline.inputs, self._pipeline.outputs.wanted()
-        if inputs.listening and not wanted:
-            inputs.ignore()
-        elif wanted and not inputs.listening:
+        for camera, channel in self._pipeline.channels.items():
             try:
-                inputs.listen(self._worker.put)
+                channel.follow_demand(partial(self._worker.put, camera))
             except Exception as error:  # qos_overrides that mean nothing; tried again while somebody wants depth
-                inputs.ignore()
-                self._health.broken(f'Not listening: {sentence(error)}')
+                channel.inputs.ignore()
+                channel.health.broken(f'Not listening: {sentence(error)}')
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         values = {change.name: change.value for change in changes}
         try:
+            if self._pipeline:
+                refuse_own(self.parameters, values)
             self.parameters = self.parameters.changed(values, configured=self._pipeline is not None)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if self._pipeline:
+            self._pipeline.change(self.parameters)
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
         state = 'active' if self._worker else 'inactive' if self._pipeline else 'unconfigured'
-        facts = self._pipeline.facts() if self._pipeline else {'model': self.parameters.model}
-        warnings = self._pipeline.warnings() if self._pipeline else {}
-        listening = bool(self._worker and self._pipeline.inputs.listening)
-        name = f'{self.get_fully_qualified_name()}: depth'
-        array = DiagnosticArray(status=[self._health.status(name, state, listening, facts, warnings)])
+        array = DiagnosticArray()
+        for camera, health in self._healths.items():
+            pipeline = self._pipeline
+            facts = pipeline.facts(camera) if pipeline else {'model': self.parameters.model}
+            warnings = pipeline.warnings(camera) if pipeline else {}
+            listening = bool(self._worker and pipeline.channels[camera].inputs.listening)
+            name = f'{self.get_fully_qualified_name()}: {camera and f"{camera}/"}depth'
+            array.status.append(health.status(name, state, listening, facts, warnings))
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
 

@@ -27,19 +27,21 @@ FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a came
 
 
 class Inputs:
-    """The topics of one camera, and how a Frame is made of one of its images."""
+    """The topics of one camera, below its namespace, and how a Frame is made of one of its images."""
 
-    def __init__(self, node: Node, given: DepthNodeParameters, health: Health) -> None:
+    def __init__(self, node: Node, namespace: str, given: DepthNodeParameters, health: Health) -> None:
         self._node, self._health = node, health
         self._given = given
         self._rectification = Rectification(math.radians(given.max_hfov_deg), node.get_logger().info)
         self._subscriptions: list[Subscription] = []
-        self.scaling = Scaling(node, given, health)
-        self._info_topic = node.resolve_topic_name('camera_info')
+        self.scaling = Scaling(node, namespace, given, health)
+        self._info = f'{namespace}camera_info'
+        self._info_topic = node.resolve_topic_name(self._info)
+        image = f'{namespace}image'
         if given.input_transport == 'compressed':  # named as image_transport does: after remapping the base
-            self._message, self._topic = CompressedImage, node.resolve_topic_name('image') + '/compressed'
+            self._message, self._topic = CompressedImage, node.resolve_topic_name(image) + '/compressed'
         else:
-            self._message, self._topic = Image, 'image'
+            self._message, self._topic = Image, image
 
     @property
     def listening(self) -> bool:
@@ -52,7 +54,7 @@ class Inputs:
         self._infos, self._last_stamp_ns, self._since_s = RecentInfos(), 0, time.monotonic()
         self._health.listening()
         warn = self._health.warn
-        info = subscribe(self._node, CameraInfo, 'camera_info', self._infos.add, warn=warn)
+        info = subscribe(self._node, CameraInfo, self._info, self._infos.add, warn=warn)
         self._subscriptions.append(info)
         image = subscribe(self._node, self._message, self._topic, self._receive, warn=warn, lost=self._lose)
         self._subscriptions.append(image)

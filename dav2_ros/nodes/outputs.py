@@ -32,10 +32,10 @@ ESTIMATED = ('applied', 'value', 'std_dev', 'trusted', 'inliers', 'total', 'age_
 
 
 class Outputs:
-    """The publishers of the node. `on_demand` is called when subscribers come and go."""
+    """The publishers of one camera, below its namespace. `on_demand` is called when subscribers come and go."""
 
-    def __init__(self, node: Node, on_demand: Callable[[], None], health: Health) -> None:
-        self._node, self._on_demand, self._health = node, on_demand, health
+    def __init__(self, node: Node, namespace: str, on_demand: Callable[[], None], health: Health) -> None:
+        self._node, self._namespace, self._on_demand, self._health = node, namespace, on_demand, health
         self._publishers: list[Publisher] = []
         self._cloud_maker = CloudMaker()
 
@@ -64,6 +64,7 @@ class Outputs:
         self._publishers = []
 
     def _advertise(self, message: type, topic: str) -> Publisher:
+        topic = f'{self._namespace}{topic}'
         publisher = publish(self._node, message, topic, matched=self._on_demand, warn=self._health.warn)
         self._publishers.append(publisher)
         return publisher

@@ -9,16 +9,18 @@ writes the YAML again.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dav2_ros.cloud_parameters import CloudParameters
 from dav2_ros.estimator_parameters import EstimatorParameters
+from dav2_ros.nodes.camera_parameters import CamerasParameters
 from dav2_ros.parameter import ANY_TIME, NEVER, Changeable, check, parameter
 from dav2_ros.scale.parameters import ScaleParameters
 
 if TYPE_CHECKING:
+    from rcl_interfaces.msg import ParameterDescriptor
     from rclpy.node import Node
 
 Declared = TypeVar('Declared')
@@ -57,7 +59,7 @@ class FrameParameters(EstimatorParameters, StartParameters):
 
 
 @dataclass(frozen=True)
-class DepthNodeParameters(ScaleParameters, CloudParameters, FrameParameters, Changeable):
+class DepthNodeParameters(CamerasParameters, ScaleParameters, CloudParameters, FrameParameters, Changeable):
     """The parameters of the depth node. Raises ValueError, one sentence, for values that no node can have."""
 
 
@@ -82,8 +84,20 @@ def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
         elif about['bounds']:
             low, high = about['bounds']
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
-        values[each.name] = node.declare_parameter(each.name, each.default, descriptor).value
+        values[each.name] = _declare(node, each, descriptor)
     return kind(**values)
+
+
+def _declare(node: Node, each: Field, descriptor: ParameterDescriptor) -> Any:
+    from rclpy.parameter import Parameter
+
+    if not isinstance(each.default, tuple):
+        return node.declare_parameter(each.name, each.default, descriptor).value
+    kind = Parameter.Type.STRING_ARRAY  # rclpy takes an empty list for bytes
+    given = node.declare_parameter(each.name, kind, descriptor).value
+    if given is None:
+        node.set_parameters([Parameter(each.name, kind, [])])
+    return tuple(given or ())
 
 
 def to_yaml() -> str:

@@ -45,8 +45,8 @@ class Heard:
 class SensedScale:
     """The scale by a sensor's topic. Messages come on the executor's thread, depth maps on the worker's."""
 
-    def __init__(self, node: Node, given: ScaleParameters, health: Health) -> None:
-        self._node, self._given, self._health = node, given, health
+    def __init__(self, node: Node, namespace: str, given: ScaleParameters, health: Health) -> None:
+        self._node, self._namespace, self._given, self._health = node, namespace, given, health
         self._topic = 'reference/image' if given.scale_source == 'depth' else given.scale_source
         self._read: Callable[[Any, Pose], Evidence | None] = {
             'lidar': from_cloud, 'scan': from_scan, 'range': from_range, 'depth': self._read_depth
@@ -70,6 +70,7 @@ class SensedScale:
             self._subscribe(CameraInfo, 'reference/camera_info', self._infos.add)
 
     def _subscribe(self, message: type, topic: str, callback: Callable[[Any], None]) -> None:
+        topic = f'{self._namespace}{topic}'
         subscription = subscribe(self._node, message, topic, callback, warn=self._health.warn)
         self._open.callback(self._node.destroy_subscription, subscription)
 
@@ -91,7 +92,8 @@ class SensedScale:
                 missing = '' if evidence else 'nothing is in range'
         except ValueError as error:  # a message that is not what it should be, or a frame that TF does not know
             missing = str(error).rstrip('.')
-        return self._tracker.correct(depth, evidence, f'{self._node.resolve_topic_name(self._topic)}: {missing}')
+        topic = self._node.resolve_topic_name(f'{self._namespace}{self._topic}')
+        return self._tracker.correct(depth, evidence, f'{topic}: {missing}')
 
     def _read_depth(self, message: Image, pose: Pose) -> Evidence:
         info = self._infos.match(message.header, message.width, message.height)
@@ -101,12 +103,12 @@ class SensedScale:
 
 
 class Scaling:
-    """The scale of the node's depth, from whatever its parameters name, and what diagnostics say of it."""
+    """The scale of one camera's depth, from whatever its parameters name, and what diagnostics say of it."""
 
-    def __init__(self, node: Node, given: ScaleParameters, health: Health) -> None:
+    def __init__(self, node: Node, namespace: str, given: ScaleParameters, health: Health) -> None:
         kinds = {'none': StatedScale, 'fixed': StatedScale, 'height': KnownHeight}
         kind = kinds.get(given.scale_source)
-        self._source = kind(given) if kind else SensedScale(node, given, health)
+        self._source = kind(given) if kind else SensedScale(node, namespace, given, health)
         self.listen, self.ignore = self._source.listen, self._source.ignore
         self._last: Scale | None = None
 

@@ -215,7 +215,8 @@ class Peer:
 
     def set(self, name: str, value: Any) -> tuple[bool, str]:
         """Set a parameter; return whether it was taken, and the reason if not."""
-        request = [Parameter(name, value=value).to_parameter_msg()]
+        kind = Parameter.Type.STRING_ARRAY if isinstance(value, list) else None  # rclpy takes an empty list for bytes
+        request = [Parameter(name, kind, value).to_parameter_msg()]
         result = self.call(SetParameters, 'set_parameters', parameters=request).results[0]
         return result.successful, result.reason
 
