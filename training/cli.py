@@ -13,7 +13,7 @@ from dav2_ros.evaluation.da2k import AnnotationError
 from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
-from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, student, teacher
+from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, segment, student, teacher
 from dav2_training.config import ConfigError
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
@@ -25,6 +25,7 @@ app.command('teacher')(teacher.main)
 app.command('pseudo-label')(pseudo_label.main)
 app.command('student')(student.main)
 app.command('metric')(metric.main)
+app.command('segment')(segment.main)
 app.command('evaluate')(evaluate.main)
 app.command('export')(export.main)
 app.command('clouds')(judge_clouds.main)
