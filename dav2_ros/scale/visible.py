@@ -47,12 +47,14 @@ def in_picture(xyz_m: np.ndarray, camera: Camera, most: int = MOST) -> tuple[np.
     return xyz_m, xyz_m[:, :2] / xyz_m[:, 2:] * f + c
 
 
-def nearest_returns(pixels: np.ndarray, z_m: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def nearest_returns(
+    pixels: np.ndarray, z_m: np.ndarray, shape: tuple[int, int], cells_across: int = CELLS_ACROSS
+) -> np.ndarray:
     """Tell (N,) which of several points in a neighbourhood are in front: a sensor beside the camera sees past things.
 
     A point is kept if none in its cell of the picture or the eight around it is nearer by a factor of `BEHIND`.
     """
-    cell_px = max(shape[1] / CELLS_ACROSS, 1.0)
+    cell_px = max(shape[1] / cells_across, 1.0)
     across, down = int(shape[1] / cell_px) + 2, int(shape[0] / cell_px) + 2
     cells = ((pixels + 0.5) * np.float32(1.0 / cell_px)).astype(np.int32)
     cells = cells[:, 1] * across + cells[:, 0]

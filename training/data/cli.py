@@ -13,10 +13,14 @@ import cv2
 import numpy as np
 import typer
 
+from dav2_ros.bags.extract_cli import extract
 from dav2_training.data import sets
 from dav2_training.data.scan import Scan, scan
+from dav2_training.data.shard_cli import shard
 
 data_app = typer.Typer(help='Which data sets there are, what they look like on disk, and whether yours is one.')
+data_app.command()(shard)
+data_app.command()(extract)
 Name = Annotated[str, typer.Argument(help='A name that `dav2-train data list` prints.')]
 SHOWN = 8  # samples on a sheet
 TOLD = 5  # broken files

@@ -38,6 +38,7 @@ LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, clas
     'openimages': ('unlabelled', 'OpenImages'),
     'places365': ('unlabelled', 'Places365'),
     'procedural': ('procedural_set', 'ProceduralSet'),
+    'recorded': ('recorded', 'Recorded'),
     'sa1b': ('unlabelled', 'Sa1b'),
     'shards': ('shards', 'Shards'),
     'shards-disparity': ('shards', 'DisparityShards'),
