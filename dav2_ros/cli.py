@@ -10,6 +10,7 @@ import sys
 import typer
 
 from dav2_ros.bags.calibrate import calibrate
+from dav2_ros.bags.cli import bag_app
 from dav2_ros.benchmark.cli import bench
 from dav2_ros.engines.cli import cache_app, verify
 from dav2_ros.engines.engine import EngineError
@@ -20,6 +21,7 @@ from dav2_ros.models.info import ModelError
 from dav2_ros.view.cli import view
 
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(bag_app, name='bag')
 app.add_typer(models_app, name='models')
 app.add_typer(cache_app, name='cache')
 app.command()(infer)

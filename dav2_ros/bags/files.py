@@ -33,6 +33,8 @@ class IndexedFile:
             _check_index(path, self._reader)
             self._connections = [c for c in self._reader.connections if c.ext.serialization_format == 'cdr']
             self.connections = [_stored(connection) for connection in self._connections]
+            whole = self._reader.message_count
+            self.span_ns = (self._reader.start_time, self._reader.end_time - 1) if whole else None
         except BaseException:
             self._reader.close()
             raise

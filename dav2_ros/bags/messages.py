@@ -7,6 +7,7 @@ Depth in 16 bits: millimetres, 0 for unknown. Depth beyond 65.535 m and +inf bec
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,18 @@ import numpy as np
 from dav2_ros import encodings
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
-from dav2_ros.camera_info import camera_from_info
+from dav2_ros.camera_info import InfoFields, camera_from_info
 from dav2_ros.frames import DepthMap
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
 
+    from dav2_ros.bags.stored import Stored
+
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO, POINT_CLOUD = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/PointCloud2'
+SCAN, RANGE = 'sensor_msgs/msg/LaserScan', 'sensor_msgs/msg/Range'
+FLOAT32 = 7  # sensor_msgs/PointField
 CONFIG_HEADER = 12  # bytes before the PNG of compressed_depth_image_transport: an enum (0) and two float32
 
 
@@ -37,12 +42,34 @@ def kilted() -> Typestore:
     return get_typestore(Stores.ROS2_KILTED)
 
 
+def learn(msgtype: str, definition: str | None) -> None:
+    """Teach `kilted` a type of our own by its .msg text."""
+    if definition is not None and msgtype not in kilted().types:
+        from rosbags.typesys import get_types_from_msg
+
+        kilted().register(get_types_from_msg(definition, msgtype))
+
+
+def store_with(*stored: Stored) -> Typestore:
+    """Return the definitions of Kilted, and those that recordings carry of other types."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    store = get_typestore(Stores.ROS2_KILTED)
+    for each in stored:
+        if each.definition and each.msgtype not in store.types:
+            with suppress(Exception):  # a border: one that cannot be read explains nothing, and decoding says so
+                found = get_types_from_msg(each.definition, each.msgtype)
+                store.register({name: fields for name, fields in found.items() if name not in store.types})
+    return store
+
+
 def stamp_ns(message: Any) -> int:
     """Return the header's stamp in nanoseconds."""
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
 
 
-def _header(stamp: int, frame_id: str) -> Any:
+def header(stamp: int, frame_id: str) -> Any:
+    """Make a Header."""
     types = kilted().types
     time = types['builtin_interfaces/msg/Time'](*divmod(stamp, 1_000_000_000))
     return types['std_msgs/msg/Header'](time, frame_id)
@@ -106,32 +133,51 @@ def points(message: Any) -> np.ndarray:
 def jpeg_message(rgb: np.ndarray, stamp: int, frame_id: str, quality: int) -> Any:
     """Make the CompressedImage of a picture, as the `compressed` image transport does."""
     data = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return kilted().types[COMPRESSED](_header(stamp, frame_id), 'rgb8; jpeg compressed bgr8', data.ravel())
+    return kilted().types[COMPRESSED](header(stamp, frame_id), 'rgb8; jpeg compressed bgr8', data.ravel())
 
 
 def depth_message(depth: DepthMap) -> Any:
     """Make the CompressedImage of a depth map in millimetres, as the `compressedDepth` image transport does."""
     png = cv2.imencode('.png', encodings.to_mm(depth.z_m), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     data = np.concatenate([np.zeros(CONFIG_HEADER, np.uint8), png.ravel()])
-    header = _header(depth.stamp_ns, depth.frame_id)
-    return kilted().types[COMPRESSED](header, '16UC1; compressedDepth png', data)
+    stamped = header(depth.stamp_ns, depth.frame_id)
+    return kilted().types[COMPRESSED](stamped, '16UC1; compressedDepth png', data)
 
 
 def info_message(camera: Camera, stamp: int, frame_id: str) -> Any:
     """Make the CameraInfo of a camera."""
-    types = kilted().types
     p = np.zeros((3, 4))
     p[:, :3] = camera.k
-    return types[CAMERA_INFO](
-        header=_header(stamp, frame_id),
-        height=camera.height,
-        width=camera.width,
-        distortion_model=camera.distortion_model or 'plumb_bob',
-        d=np.array(camera.distortion or 5 * (0.0,)),
-        k=camera.k.ravel(),
-        r=np.eye(3).ravel(),
-        p=p.ravel(),
-        binning_x=0,
-        binning_y=0,
-        roi=types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False),
+    d = np.array(camera.distortion or 5 * (0.0,))
+    model = camera.distortion_model or 'plumb_bob'
+    return info(
+        InfoFields(camera.width, camera.height, model, d, camera.k.ravel(), np.eye(3).ravel(), p.ravel()),
+        stamp,
+        frame_id,
     )
+
+
+def info(of: InfoFields, stamp: int, frame_id: str) -> Any:
+    """Make a CameraInfo."""
+    types = kilted().types
+    roi = types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    size = {'height': of.height, 'width': of.width, 'binning_x': 0, 'binning_y': 0, 'roi': roi}
+    matrices = {'d': of.d, 'k': of.k, 'r': of.r, 'p': of.p}
+    return types[CAMERA_INFO](header=header(stamp, frame_id), distortion_model=of.distortion_model, **size, **matrices)
+
+
+def image(values: np.ndarray, encoding: str, stamp: int, frame_id: str) -> Any:
+    """Make an Image of (H, W) or (H, W, C), little-endian."""
+    rows = np.ascontiguousarray(values, values.dtype.newbyteorder('<')).view(np.uint8).reshape(len(values), -1)
+    height, width = values.shape[:2]
+    return kilted().types[IMAGE](header(stamp, frame_id), height, width, encoding, 0, rows.shape[1], rows.ravel())
+
+
+def cloud(points: np.ndarray, stamp: int, frame_id: str, *, is_dense: bool) -> Any:
+    """Make a PointCloud2 of a (H, W) structured array of little-endian float32 fields."""
+    field = kilted().types['sensor_msgs/msg/PointField']
+    fields = [field(name, points.dtype.fields[name][1], FLOAT32, 1) for name in points.dtype.names]
+    height, width = points.shape
+    step, data = points.dtype.itemsize, np.ascontiguousarray(points).view(np.uint8).ravel()
+    steps = (step, width * step)
+    return kilted().types[POINT_CLOUD](header(stamp, frame_id), height, width, fields, False, *steps, data, is_dense)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,11 +44,11 @@ class BagReader:
 
     def __enter__(self) -> BagReader:
         messages.kilted()  # says what to install if rosbags is missing
-        paths, self._notes = find_files(self.path)
+        self.paths, self._notes = find_files(self.path)
         self._files: list[StoredFile] = []
         self._opened = ExitStack()
         folder = Path(self._opened.enter_context(TemporaryDirectory(prefix='dav2-bag-')))
-        for path in paths:
+        for path in self.paths:
             try:
                 self._files.append(open_file(path, folder))
                 self._opened.callback(self._files[-1].close)
@@ -72,6 +72,12 @@ class BagReader:
         """What is missing or damaged, a sentence each; complete once all was read."""
         return [*self._notes, *(file.note for file in self._files if file.note)]
 
+    @property
+    def span_ns(self) -> tuple[int, int] | None:
+        """When the first and the last message were recorded; None if there is none."""
+        spans = [file.span_ns for file in self._files if file.span_ns]
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
     def raw(self, *topics: str) -> Iterator[Recorded]:
         """Yield the messages of these topics (or all) as they were recorded, in order of time."""
         for file in self._files:
@@ -81,30 +87,13 @@ class BagReader:
         """Return the message itself; types of nobody's else are explained by the recording. Raises BagError."""
         store = messages.kilted()
         if recorded.msgtype not in store.types:
-            store = self._types = self._types or self._own_types()
+            store = self._types = self._types or messages.store_with(*self.stored.values())
         try:
             return store.deserialize_cdr(recorded.data, recorded.msgtype)
         except Exception as error:  # a border: damaged bytes fail in any way
             raise BagError(
                 f'A message of {recorded.topic} is damaged, or no {recorded.msgtype} ({type(error).__name__}).'
             ) from error
-
-    def _own_types(self) -> Typestore:
-        """Learn the types that the recording defines."""
-        from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-
-        store = get_typestore(Stores.ROS2_KILTED)
-        for each in self.stored.values():
-            if each.definition and each.msgtype not in store.types:
-                with suppress(Exception):  # a definition that cannot be read: decoding says so
-                    store.register(
-                        {
-                            k: v
-                            for k, v in get_types_from_msg(each.definition, each.msgtype).items()
-                            if k not in store.types
-                        }
-                    )
-        return store
 
     def frames(self, topic: str = '', info_topic: str = '') -> Iterator[Frame]:
         """Yield the pictures of a camera, each with the Camera of its stamp (else of the latest before it)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class McapScan:
         self.note = ''
         self._schemas: dict[int, Any] = {}
         self._channels: dict[int, Any] = {}
-        counts = Counter(recorded.topic for recorded in self.messages(None))
+        counts, self.span_ns = _counted(self.messages(None))
         self.connections = [self._stored(channel, counts) for channel in self._channels.values()]
 
     def close(self) -> None:
@@ -124,6 +124,16 @@ class McapScan:
         return None
 
 
+def _counted(messages: Iterable[Recorded]) -> tuple[Counter, tuple[int, int] | None]:
+    """Count messages by topic, and return the times of the first and the last."""
+    counts, first_ns, last_ns = Counter(), None, None
+    for each in messages:
+        counts[each.topic] += 1
+        first_ns = each.log_ns if first_ns is None else min(first_ns, each.log_ns)
+        last_ns = each.log_ns if last_ns is None else max(last_ns, each.log_ns)
+    return counts, None if first_ns is None else (first_ns, last_ns)
+
+
 def _chunk(content: bytes) -> bytes:
     """Return what a chunk record holds, as far as it can be decompressed."""
     kind_length = struct.unpack_from('<I', content, 28)[0]
@@ -153,7 +163,7 @@ class SqliteScan:
             texts = self._texts()
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise BagError(f'{path} is no rosbag2 database ({error}).') from error
-        counts = Counter(recorded.topic for recorded in self.messages(None))
+        counts, self.span_ns = _counted(self.messages(None))
         self.connections = [
             Stored(name, kind, counts[name], texts.get(kind, ''), self._qos(number))
             for number, (name, kind) in self._names.items()

@@ -36,6 +36,7 @@ class StoredFile(Protocol):
     """A file of a recording, open."""
 
     connections: list[Stored]
+    span_ns: tuple[int, int] | None  # when the first and the last message were recorded; None: there is none
     note: str  # where it ends, if that is early; ''
 
     def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.messages import depth_message, info_message, jpeg_message, kilted
+from dav2_ros.bags.messages import depth_message, info_message, jpeg_message, kilted, learn, store_with
+from dav2_ros.bags.stored import Recorded, Stored
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 
@@ -27,6 +28,17 @@ def reliable(depth: int = 10) -> Qos:
     return Qos(*kinds, never, never, QosLiveliness.AUTOMATIC, never, False)
 
 
+def profiles(qos: Any) -> list[Qos]:
+    """Return the profiles that a recording tells, or ours if it tells none."""
+    from rosbags.rosbag2.metadata import parse_qos
+
+    try:
+        found = list(qos) if isinstance(qos, list) else parse_qos(qos) if qos else []
+    except Exception:  # a border: what is written there is the recorder's
+        found = []
+    return found or [reliable()]
+
+
 class BagWriter:
     """A recording in the making; whole when the `with` block ends well, absent when it does not.
 
@@ -35,11 +47,13 @@ class BagWriter:
     Args:
         path: folder to write; the file in it is `<folder>.mcap`.
         compressed: pack chunks with zstd; not worth it for jpeg and png.
+        beside: folder to write in meanwhile, on the same disk. What is written there stays if the block does not end
+            well, readable but without an index; by default nothing stays.
     """
 
-    def __init__(self, path: str | Path, *, compressed: bool = False) -> None:
+    def __init__(self, path: str | Path, *, compressed: bool = False, beside: Path | None = None) -> None:
         self.path = Path(path)
-        self._compressed = compressed
+        self._compressed, self._kept = compressed, beside
         self._connections: dict[str, Any] = {}
         if self.path.exists() and not (self.path / 'metadata.yaml').is_file():
             raise BagError(f'{self.path} is there and is no recording: choose another place.')
@@ -50,7 +64,7 @@ class BagWriter:
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # a folder of its own, since the name of the file inside is that of the recording
-        self._beside = Path(tempfile.mkdtemp(prefix=f'.{self.path.name}-', dir=self.path.parent))
+        self._beside = self._kept or Path(tempfile.mkdtemp(prefix=f'.{self.path.name}-', dir=self.path.parent))
         self._writer = Writer(self._beside / self.path.name, version=9, storage_plugin=StoragePlugin.MCAP)
         if self._compressed:
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
@@ -61,13 +75,18 @@ class BagWriter:
         try:
             if kind is None:
                 self._writer.close()
-                if self.path.exists():
-                    shutil.rmtree(self.path)
-                (self._beside / self.path.name).rename(self.path)
+                self._take_its_place()
             else:
                 self._writer.abort()
         finally:
-            shutil.rmtree(self._beside)
+            if kind is None or not self._kept:
+                shutil.rmtree(self._beside)
+
+    def _take_its_place(self) -> None:
+        """Rename: a kill between the two leaves one whole recording, under this name or in the folder beside."""
+        if self.path.exists():
+            self.path.rename(self._beside / 'replaced')
+        (self._beside / self.path.name).rename(self.path)
 
     def write(self, topic: str, message: Any, log_ns: int) -> None:
         """Write a message of rosbags' Kilted types."""
@@ -79,16 +98,24 @@ class BagWriter:
     ) -> None:
         """Write a message in CDR, as it came from the wire; `definition` is the .msg text of a type of our own."""
         if topic not in self._connections:
+            learn(msgtype, definition)
             if msgtype not in kilted().types:
-                if definition is None:
-                    raise BagError(f'{topic} has type {msgtype}, unknown to ROS 2 Kilted: give its definition.')
-                from rosbags.typesys import get_types_from_msg
-
-                kilted().register(get_types_from_msg(definition, msgtype))
+                raise BagError(f'{topic} has type {msgtype}, unknown to ROS 2 Kilted: give its definition.')
             self._connections[topic] = self._writer.add_connection(
                 topic, msgtype, typestore=kilted(), offered_qos_profiles=[reliable()]
             )
         self._writer.write(self._connections[topic], log_ns, data)
+
+    def copy(self, recorded: Recorded, stored: Stored) -> None:
+        """Write a message of another recording as it is, with the quality of service that was offered there."""
+        if recorded.topic not in self._connections:
+            store = kilted()
+            if recorded.msgtype not in store.types:
+                store = store_with(stored)
+            self._connections[recorded.topic] = self._writer.add_connection(
+                recorded.topic, recorded.msgtype, typestore=store, offered_qos_profiles=profiles(stored.qos)
+            )
+        self._writer.write(self._connections[recorded.topic], recorded.log_ns, recorded.data)
 
     def picture(self, topic: str, frame: Frame, *, quality: int = 90) -> None:
         """Write a frame's picture as `topic`/compressed, a jpeg."""

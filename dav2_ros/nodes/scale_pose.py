@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import math
-
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
 from dav2_ros.scale.parameters import ScaleParameters
 from dav2_ros.scale.pose import Pose
+from dav2_ros.scale.stated import stated_pose
 
 try:
     import tf2_ros
@@ -23,10 +22,7 @@ class StatedPose:
     """The pose that the parameters state, whatever the frames are called."""
 
     def __init__(self, given: ScaleParameters) -> None:
-        xyz_m = given.scale_sensor_x_m, given.scale_sensor_y_m, given.scale_sensor_z_m
-        rpy_deg = given.scale_sensor_roll_deg, given.scale_sensor_pitch_deg, given.scale_sensor_yaw_deg
-        pose = Pose.from_rpy(xyz_m, tuple(math.radians(angle) for angle in rpy_deg))
-        self._pose = pose.of_bodies(sensor_is_optical=given.scale_source == 'depth')
+        self._pose = stated_pose(given, sensor_is_optical=given.scale_source == 'depth')
 
     def of(self, sensor: Header, camera_frame: str) -> Pose:
         """Return it."""

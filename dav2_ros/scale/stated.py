@@ -10,12 +10,21 @@ from dav2_ros.frames import DepthMap
 from dav2_ros.scale.filter import FilterSettings, Scale
 from dav2_ros.scale.ground import GroundHeight
 from dav2_ros.scale.parameters import ScaleParameters
+from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.tracker import ScaleTracker, multiplied
 
 
 def filter_settings(given: ScaleParameters) -> FilterSettings:
     """Return how the parameters filter a scale that is measured."""
     return FilterSettings(rest=given.scale_fixed, hold_s=given.scale_hold_s, decay_s=given.scale_decay_s)
+
+
+def stated_pose(given: ScaleParameters, *, sensor_is_optical: bool) -> Pose:
+    """Return the pose of the sensor that the parameters state, whatever the frames are called."""
+    xyz_m = given.scale_sensor_x_m, given.scale_sensor_y_m, given.scale_sensor_z_m
+    rpy_deg = given.scale_sensor_roll_deg, given.scale_sensor_pitch_deg, given.scale_sensor_yaw_deg
+    pose = Pose.from_rpy(xyz_m, tuple(math.radians(angle) for angle in rpy_deg))
+    return pose.of_bodies(sensor_is_optical=sensor_is_optical)
 
 
 class StatedScale:
