@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pickle
 from importlib import import_module
 from pathlib import Path
 
@@ -75,6 +76,15 @@ class TestEverySet:
                 promised = sets.about(name).truth
                 given = [k for k, v in (('metres', sample.z_m), ('disparity', sample.disparity)) if v is not None]
                 assert given == ([] if promised == 'none' else [promised])
+
+    def test_it_can_be_sent_to_another_process(self, name, written, root):
+        """A loader's workers get it so."""
+        for split in written:
+            opened = sets.open_set(name, root, split)
+            sent = pickle.loads(pickle.dumps(opened))
+            assert len(sent) == len(opened)
+            assert sent[0].name == opened[0].name
+            np.testing.assert_array_equal(sent[0].rgb, opened[0].rgb)
 
     def test_another_directory_is_refused_with_the_tree_that_is_expected(self, name, tmp_path):
         for root in (tmp_path / 'nowhere', tmp_path):

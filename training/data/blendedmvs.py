@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
+from dav2_training.data.pairs import Named, Pair, PairSet
 from dav2_training.data.sets import About, refuse
 
 LISTS = {
@@ -41,16 +42,11 @@ class BlendedMvs(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterator[Named]:
         chosen = None if split == 'all' else self._scenes(split)
-        truths = [
-            t
-            for t in sorted(self.root.glob('*/rendered_depth_maps/*.pfm'))
-            if chosen is None or t.parents[1].name in chosen
-        ]
-        if not truths:
-            raise refuse(type(self), self.root, '*/rendered_depth_maps/*.pfm' + f' of {split}' * (split != 'all'))
-        return [Pair(t.parents[1] / 'blended_images' / f'{t.stem}.jpg', t) for t in truths]
+        for truth in self.files('*/rendered_depth_maps/*.pfm'):
+            if chosen is None or truth.split('/')[0] in chosen:
+                yield truth.replace('/rendered_depth_maps/', '/blended_images/').replace('.pfm', '.jpg'), truth
 
     def _scenes(self, split: str) -> set[str]:
         for name in LISTS[split]:

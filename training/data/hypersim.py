@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import csv
 import math
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterator
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
+from dav2_training.data.pairs import Named, Pair, PairSet
 from dav2_training.data.sets import About, refuse
 
 SPLITS_CSV, CAMERAS_CSV = 'metadata_images_split_scene_v1.csv', 'metadata_camera_parameters.csv'
@@ -46,22 +46,16 @@ class Hypersim(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterator[Named]:
         chosen = None if split == 'all' else self._partition(split)
-        pairs = []
-        for truth in sorted(self.root.glob('ai_*/images/scene_cam_*_geometry_hdf5/frame.*.depth_meters.hdf5')):
-            scene, camera = truth.parents[2].name, truth.parent.name[6:12]
-            frame = truth.name.split('.')[1]
+        has_previews = cache(lambda images: (self.root / f'{images}_final_preview').is_dir())
+        for truth in self.files('ai_*/images/scene_cam_*_geometry_hdf5/frame.*.depth_meters.hdf5'):
+            scene, _, folder, name = truth.split('/')
+            camera, frame = folder[6:12], name[6:10]
             if chosen is None or (scene, camera, int(frame)) in chosen:
-                pairs.append(Pair(self._picture(truth.parents[1], camera, frame), truth))
-        if not pairs:
-            raise refuse(type(self), self.root, f'pictures of the split {split!r}')
-        return pairs
-
-    def _picture(self, images: Path, camera: str, frame: str) -> Path:
-        preview = images / f'scene_{camera}_final_preview' / f'frame.{frame}.tonemap.jpg'
-        colour = images / f'scene_{camera}_final_hdf5' / f'frame.{frame}.color.hdf5'
-        return colour if colour.exists() and not preview.exists() else preview
+                images = f'{scene}/images/scene_{camera}'
+                preview, colour = f'_final_preview/frame.{frame}.tonemap.jpg', f'_final_hdf5/frame.{frame}.color.hdf5'
+                yield images + (preview if has_previews(images) else colour), truth
 
     def _table(self, name: str) -> list[dict[str, str]]:
         for path in (self.root / name, self.root / 'analysis' / name):

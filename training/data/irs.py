@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
-from dav2_training.data.sets import About, refuse
+from dav2_training.data.pairs import Named, Pair, PairSet
+from dav2_training.data.sets import About
 
 STANDARD = Camera(960, 540, 480.0, 480.0, 479.5, 269.5)  # the centre is not published: taken to be the middle
 BASELINE_M = 0.1
@@ -35,11 +37,9 @@ class Irs(PairSet):
     )
     COLUMNS = (0, 2)
 
-    def find(self, split: str) -> list[Pair]:
-        truths = [t for kind in ('Home', 'Office', 'Restaurant', 'Store') for t in self.root.glob(f'{kind}/*/d_*.exr')]
-        if not truths:
-            raise refuse(type(self), self.root, 'Home/*/d_*.exr')
-        return [Pair(t.with_name('l' + t.name[1:]).with_suffix('.png'), t) for t in sorted(truths)]
+    def find(self, split: str) -> Iterator[Named]:
+        for truth in self.files('*/*/d_*.exr'):
+            yield truth.replace('/d_', '/l_').replace('.exr', '.png'), truth
 
     def truth(self, pair: Pair) -> np.ndarray:
         disparity_px = decode.exr(pair.truth)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,9 +14,9 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
+from dav2_training.data.pairs import Named, Pair, PairSet
 from dav2_training.data.sample import DataError
-from dav2_training.data.sets import About, refuse
+from dav2_training.data.sets import About
 
 # The 28 drives that Eigen et al. (2014) test on; all others may be learnt from.
 EIGEN_TEST = {
@@ -66,58 +67,51 @@ class Kitti(PairSet):
     )
 
     @cached_property
-    def _raw(self) -> Path:
-        return self.root / 'raw' if (self.root / 'raw').is_dir() else self.root
-
-    @cached_property
-    def _drives(self) -> dict[str, Path]:
+    def _drives(self) -> dict[str, str]:
         """Find where each annotated drive is; raises refuse(...) where there is none."""
-        inner = self.root / 'data_depth_annotated'
-        annotated = inner if inner.is_dir() else self.root
-        found = sorted(annotated.glob('*/*_drive_*_sync/proj_depth/groundtruth'))
-        if not found:
-            raise refuse(type(self), self.root, 'data_depth_annotated/*/*_drive_*_sync/proj_depth/groundtruth')
-        return {path.parents[1].name: path for path in found}
+        inner = 'data_depth_annotated' if (self.root / 'data_depth_annotated').is_dir() else ''
+        found = self.files('*/*_drive_*_sync/proj_depth/groundtruth', inner)
+        return {path.split('/')[1]: os.path.join(inner, path) for path in found}
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> list[Named]:
         if split in ('train', 'val'):
-            drives = [drive for drive, path in self._drives.items() if path.parents[2].name == split]
+            drives = [drive for drive, path in self._drives.items() if path.split('/')[-4] == split]
         else:
             drives = [drive for drive in self._drives if (drive in TEST_DRIVES) == (split != 'eigen-train')]
         frames = []
         for drive in drives:
-            numbers = sorted(int(path.stem) for path in self._drives[drive].glob('image_02/*.png'))
+            numbers = sorted(int(path.stem) for path in (self.root / self._drives[drive]).glob('image_02/*.png'))
             numbers = evenly(numbers, PER_DRIVE) if split == 'eigen-25' else numbers
             frames += [Frame(drive, '02', number) for number in numbers]
-        return self._pairs(frames)
+        return self._named(frames)
 
-    def _pairs(self, frames: list[Frame]) -> list[Pair]:
-        """Pair frames with their pictures; drives without pictures on this disk are left out."""
-        pairs = []
-        suffix = cache(self._suffix)
-        for frame in frames:
-            if kind := suffix(frame.drive, frame.camera):
-                name = f'{frame.number:010d}'
-                picture = self._pictures(frame.drive, frame.camera) / (name + kind)
-                pairs.append(Pair(picture, self._drives[frame.drive] / f'image_{frame.camera}' / f'{name}.png'))
-        return pairs
+    def _named(self, frames: list[Frame]) -> list[Named]:
+        """Name frames with their pictures; drives without pictures on this disk are left out."""
+        raw = 'raw/' if (self.root / 'raw').is_dir() else ''
+        folders = {f[:2]: f'{raw}{f.drive[:10]}/{f.drive}/image_{f.camera}/data' for f in frames}
+        suffixes = {key: self._suffix(folder) for key, folder in folders.items()}
+        return [
+            (
+                f'{folders[f[:2]]}/{f.number:010d}{suffixes[f[:2]]}',
+                f'{self._drives[f.drive]}/image_{f.camera}/{f.number:010d}.png',
+            )
+            for f in frames
+            if suffixes[f[:2]]
+        ]
 
-    def _pictures(self, drive: str, camera: str) -> Path:
-        return self._raw / drive[:10] / drive / f'image_{camera}' / 'data'
-
-    def _suffix(self, drive: str, camera: str) -> str:
+    def _suffix(self, folder: str) -> str:
         """Return .png, or .jpg of who saved disk, or nothing where no pictures are."""
-        return next((path.suffix for path in self._pictures(drive, camera).glob('*.[pj][np]g')), '')
+        return next((path.suffix for path in (self.root / folder).glob('*.[pj][np]g')), '')
 
-    def listed(self, file: Path) -> list[Pair]:
+    def listed(self, file: Path) -> list[Named]:
         frames = []
         for line in filter(str.strip, file.read_text().splitlines()):
             if not (found := LISTED.search(line.strip())):
                 raise DataError(f'{file} has the line {line!r}, which names no frame of KITTI.')
             drive, camera, number, side = found.groups()
             frames.append(Frame(drive, camera or {'l': '02', 'r': '03'}.get(side, '02'), int(number)))
-        pairs = self._pairs([frame for frame in frames if frame.drive in self._drives])
-        return [pair for pair in pairs if pair.truth.is_file()]
+        named = self._named([frame for frame in frames if frame.drive in self._drives])
+        return [names for names in named if (self.root / names[1]).is_file()]
 
     def truth(self, pair: Pair) -> np.ndarray:
         stored = decode.png16(pair.truth)

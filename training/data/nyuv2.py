@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
+from dav2_training.data.pairs import Named, Pair, PairSet
 from dav2_training.data.sample import Sample
 from dav2_training.data.sets import About, refuse
 
@@ -89,12 +90,10 @@ class NyuV2Png(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterator[Named]:
         folder = 'sync' if split == 'sync' else f'official_splits/{split}'
-        truths = sorted(self.root.glob(f'{folder}/*/sync_depth_*.png'))
-        if not truths:
-            raise refuse(type(self), self.root, f'{folder}/*/sync_depth_*.png')
-        return [Pair(t.with_name(t.name.replace('sync_depth', 'rgb')).with_suffix('.jpg'), t) for t in truths]
+        for truth in self.files(f'{folder}/*/sync_depth_*.png'):
+            yield truth.replace('/sync_depth_', '/rgb_').replace('.png', '.jpg'), truth
 
     def truth(self, pair: Pair) -> np.ndarray:
         stored = decode.png16(pair.truth)

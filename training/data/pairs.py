@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import glob
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -12,7 +15,7 @@ import numpy as np
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.sets import About
+from dav2_training.data.sets import About, refuse
 
 
 class Pair(NamedTuple):
@@ -22,21 +25,32 @@ class Pair(NamedTuple):
     truth: Path
 
 
+Named = tuple[str, str]  # the same below the root
+
+
 class PairSet:
-    """A DepthSet over pairs of files; a set says where they are (`find`) and what is in them (the other three)."""
+    """A DepthSet over pairs of files; a set says where they are (`find`) and what is in them (the other three).
+
+    Names are kept as one block of bytes: 150 a pair, which the processes of a loader share without copying it.
+    """
 
     ABOUT: ClassVar[About]
     COLUMNS: ClassVar[tuple[int, int]] = (0, 1)  # of picture and truth in a line of a list file
 
     def __init__(self, root: Path, split: str) -> None:
         self.root = root
-        self.pairs = self.find(split) if split in self.ABOUT.splits else self.listed(Path(split))
+        found = self.find(split) if split in self.ABOUT.splits else self.listed(Path(split))
+        self._names = np.array([list(map(os.fsencode, names)) for names in found], bytes).reshape(-1, 2)
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self._names)
+
+    def pair(self, index: int) -> Pair:
+        """Return where a sample is on disk."""
+        return Pair(*(self.root / os.fsdecode(name) for name in self._names[index]))
 
     def __getitem__(self, index: int) -> Sample:
-        pair = self.pairs[index]
+        pair = self.pair(index)
         rgb, truth = self.rgb(pair), self.truth(pair)
         if rgb.shape[:2] != truth.shape:
             h, w = truth.shape
@@ -45,7 +59,7 @@ class PairSet:
         kind = 'disparity' if self.ABOUT.truth == 'disparity' else 'z_m'
         return Sample(rgb, name.with_suffix('').as_posix(), camera=self.camera(pair, rgb), **{kind: truth})
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterable[Named]:
         """List the pairs of a split in a fixed order; raises refuse(...) where root is not this set."""
         raise NotImplementedError
 
@@ -61,7 +75,14 @@ class PairSet:
         """Read (H, W, 3) uint8."""
         return decode.rgb(pair.picture)
 
-    def listed(self, file: Path) -> list[Pair]:
+    def files(self, pattern: str, at: str = '') -> list[str]:
+        """List what matches a pattern below the root (or its folder `at`), by name; raises refuse(...) for nothing."""
+        found = sorted(glob.glob(pattern, root_dir=self.root / at))
+        if not found:
+            raise refuse(type(self), self.root, os.path.join(at, pattern))
+        return found
+
+    def listed(self, file: Path) -> list[Named]:
         """List the pairs that a file names: the method's lines 'picture depth', and BTS's, where None is no depth."""
         lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
         if any(len(line) <= max(self.COLUMNS) for line in lines):
@@ -70,12 +91,12 @@ class PairSet:
         named = [line for line in named if 'None' not in line]
         if not named:
             return []
-        return [Pair(*pair) for pair in zip(*(self.anchored(file, column) for column in zip(*named)))]
+        return list(zip(*(self.anchored(file, column) for column in zip(*named))))
 
-    def anchored(self, file: Path, paths: tuple[str, ...]) -> list[Path]:
+    def anchored(self, file: Path, paths: tuple[str, ...]) -> list[str]:
         """Find files that another machine listed: leave away its leading folders, as many as the first one needs."""
-        first = Path(paths[0])
-        for away in range(len(first.parts)):
-            if self.root.joinpath(*first.parts[away:]).is_file():
-                return [self.root.joinpath(*Path(path).parts[away:]) for path in paths]
+        first = paths[0].split('/')
+        for away in range(len(first)):
+            if self.root.joinpath(*first[away:]).is_file():
+                return ['/'.join(path.split('/')[away:]) for path in paths]
         raise DataError(f'{file} names {paths[0]}, which is not under {self.root}: unpack it there, or give its root.')

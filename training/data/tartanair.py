@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
-from dav2_training.data.sets import About, refuse
+from dav2_training.data.pairs import Named, Pair, PairSet
+from dav2_training.data.sets import About
 
 STANDARD = Camera(640, 480, 320.0, 320.0, 320.0, 240.0)
 SKY_M = 1e4  # what is drawn at infinity has at least this
@@ -32,14 +34,11 @@ class TartanAir(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterator[Named]:
         motion = {'easy': 'Easy', 'hard': 'Hard'}.get(split, '*')
-        truths = sorted(self.root.glob(f'*/{motion}/P*/depth_left/*_left_depth.npy'))
-        if not truths:
-            raise refuse(type(self), self.root, f'*/{motion}/P*/depth_left/*_left_depth.npy')
-        worlds = ((t.relative_to(self.root).parts[0], t) for t in truths)
-        truths = [t for world, t in worlds if split == 'all' or world != BAD_SKY]
-        return [Pair(t.parents[1] / 'image_left' / t.name.replace('_depth.npy', '.png'), t) for t in truths]
+        for truth in self.files(f'*/{motion}/P*/depth_left/*_left_depth.npy'):
+            if split == 'all' or not truth.startswith(f'{BAD_SKY}/'):
+                yield truth.replace('/depth_left/', '/image_left/').replace('_depth.npy', '.png'), truth
 
     def truth(self, pair: Pair) -> np.ndarray:
         z_m = decode.npy(pair.truth).astype(np.float32)

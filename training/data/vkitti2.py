@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -12,8 +14,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Pair, PairSet
-from dav2_training.data.sets import About, refuse
+from dav2_training.data.pairs import Named, Pair, PairSet
+from dav2_training.data.sets import About
 
 SKY = 65535  # of the 16 bits; all else is centimetres
 STANDARD = Camera(1242, 375, 725.0087, 725.0087, 620.5, 187.0)
@@ -43,30 +45,25 @@ class VKitti2(PairSet):
         lists=True,
     )
 
-    def _folder(self, kind: str) -> Path:
-        unpacked = self.root / f'vkitti_2.0.3_{kind}'
-        return unpacked if unpacked.is_dir() else self.root
+    def _folder(self, kind: str) -> str:
+        """Name the folder of an archive that was unpacked beside the others; all are one where they were merged."""
+        return unpacked if (self.root / (unpacked := f'vkitti_2.0.3_{kind}')).is_dir() else ''
 
-    def find(self, split: str) -> list[Pair]:
+    def find(self, split: str) -> Iterator[Named]:
         depth, rgb = self._folder('depth'), self._folder('rgb')
         camera = '*' if split.startswith('marigold') else '0'
-        truths = sorted(depth.glob(f'Scene*/*/frames/depth/Camera_{camera}/depth_*.png'))
-        if not truths:
-            raise refuse(type(self), self.root, 'Scene*/*/frames/depth/Camera_*/depth_*.png')
+        truths = self.files(f'Scene*/*/frames/depth/Camera_{camera}/depth_*.png', depth)
         if split.startswith('marigold'):
             held_out = split == 'marigold-val'
-            parts = ((t, t.relative_to(depth).parts) for t in truths)
-            truths = [t for t, (scene, variant, *_) in parts if variant in LIGHTS and (scene == 'Scene01') == held_out]
+            parts = ((t, *t.split('/')[:2]) for t in truths)
+            truths = [t for t, scene, variant in parts if variant in LIGHTS and (scene == 'Scene01') == held_out]
         elif split != 'all':
-            drawn = sorted(truths, key=lambda t: blake2b(t.relative_to(depth).as_posix().encode()).digest())
+            drawn = sorted(truths, key=lambda t: blake2b(t.encode()).digest())
             count = int(LEARNT * len(drawn))
             truths = sorted(drawn[:count] if split == 'train' else drawn[count:])
-        return [Pair(rgb / self._beside(t.relative_to(depth)), t) for t in truths]
-
-    def _beside(self, truth: Path) -> Path:
-        """Name the picture of a depth file: Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg."""
-        scene, variant, frames, _, camera, name = truth.parts
-        return Path(scene, variant, frames, 'rgb', camera, name.replace('depth_', 'rgb_')).with_suffix('.jpg')
+        for t in truths:
+            picture = t.replace('/depth/', '/rgb/').replace('/depth_', '/rgb_').replace('.png', '.jpg')
+            yield os.path.join(rgb, picture), os.path.join(depth, t)
 
     def truth(self, pair: Pair) -> np.ndarray:
         stored = decode.png16(pair.truth)
@@ -78,7 +75,7 @@ class VKitti2(PairSet):
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
         height, width = rgb.shape[:2]
         *_, scene, variant, _frames, _rgb, camera, name = pair.picture.parts
-        rows = _intrinsics(self._folder('textgt') / scene / variant / 'intrinsic.txt')
+        rows = _intrinsics(self.root / self._folder('textgt') / scene / variant / 'intrinsic.txt')
         row = rows.get((int(name[4:9]), int(camera[-1])))
         return Camera(width, height, *row) if row else STANDARD.resized(width, height)
 
