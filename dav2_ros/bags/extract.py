@@ -40,7 +40,7 @@ class ExtractConfig:
     info_topic: str = ''  # '' finds the camera_info beside the pictures
     depth_topic: str = ''  # of depth images, or
     lidar_topic: str = ''  # of clouds
-    every: int = 1  # picture that is taken
+    every: int = 1  # each Nth picture is taken
     tolerance_s: float = 0.05  # between the stamps of a picture and its depth
     val_share: float = 0.1  # the end of the recording, for validation
     gap_s: float = 2.0  # before it, in neither: neighbours in time show the same things

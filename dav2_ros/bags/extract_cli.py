@@ -25,7 +25,7 @@ def extract(
     lidar_topic: Annotated[str, typer.Option(help='PointCloud2 of a LiDAR.')] = '',
     image_topic: Annotated[str, typer.Option(help='Pictures, if the recording has several topics of them.')] = '',
     info_topic: Annotated[str, typer.Option(help='Their camera_info, if it is not beside them.')] = '',
-    every: Annotated[int, typer.Option(min=1, help='Take each so manieth picture.')] = D.every,
+    every: Annotated[int, typer.Option(min=1, help='Take only each Nth picture.')] = D.every,
     tolerance_s: Annotated[
         float, typer.Option(min=0, help='How far apart stamps of picture and depth may be.')
     ] = D.tolerance_s,
