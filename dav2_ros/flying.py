@@ -17,11 +17,11 @@ import numpy as np
 GRID = 320  # columns of the picture that is looked at: a network's edges are wider than a camera's pixels
 REACH = 3  # of that grid: where the second difference takes its neighbours. Half the width of a ramp and a bit
 BENDS = 8  # of that grid: so near must both bends be
-LEVELS = 3  # of that grid: so near must the surface in front be, and the one behind
+LEVELS = 4  # of that grid: so near must the surface in front be, and the one behind
 NO_BEND = 1e-5  # 1/m: rounding; in the sky there is nothing to take a share of
 BEND = 0.045  # of the inverse depth: a weaker bend is a surface's own, or noise
 NEAREST = 1e30  # 1/m
-LEVEL = 0.05  # of the inverse depth: a point so near to the surface in front or behind belongs to it
+LEVEL = 0.035  # of the inverse depth: a point so near to the surface in front or behind belongs to it
 
 
 class FlyingPoints:

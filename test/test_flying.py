@@ -56,7 +56,7 @@ def test_a_ramp_is_found_and_both_walls_stay(front_m, behind_m, columns, across)
     found = FlyingPoints().find(np.ascontiguousarray(z_m.T) if across else z_m)
     found = found.T if across else found
     assert found[flying].mean() > 0.95
-    assert not found[np.isclose(z_m, front_m, rtol=0.04) | np.isclose(z_m, behind_m, rtol=0.04)].any()
+    assert not found[np.isclose(z_m, front_m, rtol=0.03) | np.isclose(z_m, behind_m, rtol=0.03)].any()
 
 
 def test_a_sharp_edge_has_no_flying_points():

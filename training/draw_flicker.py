@@ -33,7 +33,7 @@ def draw_flicker(film: Film, path: Path) -> None:
             logs = np.log(maps)
             change = np.abs(np.diff(logs, axis=0))
             scale = logs - logs[0]
-        blinks = (np.isfinite(maps[1:]) != np.isfinite(maps[:-1])).any(axis=0)
+        blinks = (np.isfinite(maps[1:]) != np.isfinite(maps[:-1])).sum(axis=0) > 1  # there and back
         told = np.isfinite(change).any(axis=0)
         shown = np.full(told.shape, np.nan)
         shown[told] = np.nanmean(np.where(np.isfinite(change), change, np.nan)[:, told], axis=0)
