@@ -17,8 +17,8 @@ from dav2_ros.bags.parameters import BagParameters
 from dav2_ros.bags.writer import BagWriter
 from dav2_ros.camera_info import info_fields_for
 from dav2_ros.cloud import CloudMaker
-from dav2_ros.encodings import to_mm
 from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.pixels import to_mm
 from dav2_ros.scale.filter import Scale
 
 OUTPUTS = ('depth', 'points', 'confidence', 'stats')

@@ -75,21 +75,28 @@ class Sensor:
         except BagError:
             return
 
+    def heard(self, stamp: int) -> tuple[Any | None, str]:
+        """Return the message nearest to a picture's moment, once, or why there is none."""
+        heard, missing = self._heard.take(stamp)
+        return (heard.message, '') if heard else (None, f'{self.topic}: {missing}')
+
     def at(self, stamp: int, camera_frame: str) -> tuple[Evidence | None, str]:
         """Return what is known at a picture's moment, or why nothing is."""
-        heard, missing = self._heard.take(stamp)
-        if heard is None:
-            return None, f'{self.topic}: {missing}'
+        message, missing = self.heard(stamp)
+        if message is None:
+            return None, missing
         try:
-            found = self._read(heard.message, self.pose(heard.message.header, camera_frame))
+            found = self.evidence(message, camera_frame)
         except ValueError as error:
             return None, f'{self.topic}: {str(error).rstrip(".")}'
         return found, '' if found else f'{self.topic}: nothing is in range'
 
-    def depth(self, stamp: int) -> DepthMap | None:
-        """Return the depth image of a picture's moment as it is; None if there is none."""
-        heard, _ = self._heard.take(stamp)
-        return self._depth(heard.message) if heard else None
+    def evidence(self, message: Any, camera_frame: str) -> Evidence | None:
+        """Bring a message to the camera's frame; None if nothing is in range. Raises ValueError."""
+        pose = self.pose(message.header, camera_frame)
+        if self.source == 'depth':
+            return from_depth(self.depth(message), pose)
+        return {'lidar': from_cloud, 'scan': from_scan, 'range': from_range}[self.source](message, pose)
 
     def pose(self, header: Any, camera_frame: str) -> Pose:
         """Return where the sensor is; raises BagError, one sentence, if TF does not know."""
@@ -100,12 +107,8 @@ class Sensor:
             return self._transforms.pose(camera_frame, header.frame_id, at)
         return stated_pose(self._given, sensor_is_optical=self.source == 'depth')
 
-    def _read(self, message: Any, pose: Pose) -> Evidence | None:
-        if self.source == 'depth':
-            return from_depth(self._depth(message), pose)
-        return {'lidar': from_cloud, 'scan': from_scan, 'range': from_range}[self.source](message, pose)
-
-    def _depth(self, message: Any) -> DepthMap:
+    def depth(self, message: Any) -> DepthMap:
+        """Decode a depth image, with its camera; raises ValueError."""
         found = messages.depth(message, None)
         camera, _ = self._infos.camera(found.stamp_ns, found.z_m.shape, rectified=True)
         return DepthMap(found.z_m, camera, found.stamp_ns, found.frame_id)
