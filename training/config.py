@@ -53,6 +53,7 @@ class FitConfig:
     lr: float = 5e-4  # of the head; peak, reached after warm_up
     encoder_lr: float = 5e-4  # 5e-6 in the papers, which start from a trained encoder; this one starts from nothing
     weight_decay: float = 0.01
+    decay_all: bool = False  # of norms, biases and tokens too, as the published metric training has it
     betas: tuple[float, float] = (0.9, 0.999)
     schedule: str = 'poly'  # of the learning rates; poly, linear, onecycle, constant (schedule.py)
     warm_up: int = 100  # steps; the papers have none

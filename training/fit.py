@@ -58,7 +58,7 @@ def grouped(
             'params': params,
             'lr': config.encoder_lr if encoder else config.lr,
             'peak_lr': config.encoder_lr if encoder else config.lr,
-            'weight_decay': config.weight_decay if decays else 0.0,
+            'weight_decay': config.weight_decay if decays or config.decay_all else 0.0,
         }
         for (encoder, decays), params in groups.items()
     ]
