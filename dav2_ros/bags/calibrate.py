@@ -82,12 +82,12 @@ def calibrate(
         if len(given) != 1:
             raise BagError('What is known about distances? Give one of --distance, --depth-topic and --lidar-topic.')
         # a depth camera's points are in its optical frame, a LiDAR's in a body frame
-        pose = Pose.from_rpy(_numbers(sensor_xyz, 3), tuple(np.radians(_numbers(sensor_rpy_deg, 3))))
+        pose = Pose.from_rpy(numbers(sensor_xyz, 3), tuple(np.radians(numbers(sensor_rpy_deg, 3))))
         pose = pose.of_bodies(sensor_is_optical=bool(depth_topic))
         with BagReader(bag) as reader:
             chosen = list(pictures(reader, image_topic or reader.picture_topic(), info_topic, frames))
             if distance:
-                known = by_tape(chosen, [_numbers(each, 3) for each in distance])
+                known = by_tape(chosen, [numbers(each, 3) for each in distance])
             else:
                 known = by_topic(reader, chosen, depth_topic or lidar_topic, pose, tolerance_s)
             of = f'{bag.name}: {len(known)} pictures, {" ".join(distance or given)}'
@@ -100,14 +100,15 @@ def calibrate(
     _report(result, residuals_by_range(result.pairs, result.correction), out)
 
 
-def _numbers(text: str, count: int) -> tuple[float, ...]:
+def numbers(text: str, count: int) -> tuple[float, ...]:
+    """Read so many numbers with commas between them; raises BagError."""
     try:
-        numbers = tuple(float(part) for part in text.split(','))
+        found = tuple(float(part) for part in text.split(','))
     except ValueError:
-        numbers = ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
+        found = ()
+    if len(found) != count or not np.isfinite(found).all():
         raise BagError(f'{text!r} is not {count} numbers with commas between them.')
-    return numbers
+    return found
 
 
 def _compare(known: list[Known], model: str, engine: str, size: int) -> Pairs:

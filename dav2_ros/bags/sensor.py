@@ -45,7 +45,7 @@ class Sensor:
         self.topic = topic or _only(bag, source)
         if bag.topics.get(self.topic) not in KINDS[source]:
             raise BagError(f'{self.topic} is not {source} in {bag.path}: name one of '
-                           f'{", ".join(_of_kind(bag, source)) or "(there is none)"}.')  # fmt: skip
+                           f'{", ".join(topics_of(bag, source)) or "(there is none)"}.')  # fmt: skip
         self._given, self._heard = given, EvidenceBuffer(given.scale_tolerance_s, HELD)
         self._transforms = Transforms()
         self.by_tf = given.scale_extrinsics != 'parameters' and bool({TF, TF_STATIC} & bag.topics.keys())
@@ -114,13 +114,14 @@ class Sensor:
         return DepthMap(found.z_m, camera, found.stamp_ns, found.frame_id)
 
 
-def _of_kind(bag: BagReader, source: str) -> list[str]:
+def topics_of(bag: BagReader, source: str) -> list[str]:
+    """List the topics of a recording that can be a source."""
     depth = source == 'depth'
     return sorted(t for t, kind in bag.topics.items() if kind in KINDS[source] and (not depth or 'depth' in t))
 
 
 def _only(bag: BagReader, source: str) -> str:
-    found = _of_kind(bag, source)
+    found = topics_of(bag, source)
     if len(found) == 1:
         return found[0]
     raise BagError(f'{bag.path} has {len(found)} topics of {source}: name one with --sensor-topic'

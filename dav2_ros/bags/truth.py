@@ -24,6 +24,7 @@ class Compared:
 
     true_m: np.ndarray  # (H, W), or (N,)
     z_m: np.ndarray  # the same
+    coverage: float  # share of the known pixels, or for points of the whole picture, that have a finite depth
 
     @property
     def is_dense(self) -> bool:
@@ -99,7 +100,9 @@ def is_of(depth: DepthMap, seen: Seen) -> bool:
 
 def compare(known: DepthMap | Evidence, depth: DepthMap) -> Compared:
     """Put what is known beside what depth says of it; raises ValueError if that takes a camera and there is none."""
+    finite = np.isfinite(depth.z_m)
     if isinstance(known, DepthMap):
-        return Compared(known.z_m, depth.z_m)
+        there = np.isfinite(known.z_m) & (known.z_m > 0)
+        return Compared(known.z_m, depth.z_m, float(finite[there].mean()) if there.any() else np.nan)
     pairs = known.pairs(depth)
-    return Compared(pairs.known_m, pairs.model_m)
+    return Compared(pairs.known_m, pairs.model_m, float(finite.mean()))
