@@ -14,6 +14,7 @@ from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
 from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, segment, student, teacher
+from dav2_training.annotation.cli import annotate_app
 from dav2_training.config import ConfigError
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
@@ -31,6 +32,7 @@ app.command('export')(export.main)
 app.command('clouds')(judge_clouds.main)
 app.command('flicker')(judge_flicker.main)
 app.add_typer(data_app, name='data')
+app.add_typer(annotate_app, name='annotate')
 
 
 def main() -> None:

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Find pairs of points whose order models do not agree upon: where a person's answer tells models apart.
+
+Models of metres and of disparity are compared by rank alone: a point's rank is the share of the picture that is
+farther. Points lie where no model has an edge nearby, so that a person can tell which surface is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+CANDIDATES = 4000  # points that are looked at in a picture
+PAIRS = 20000  # pairs of them
+CLEAR = 0.02  # of the picture's diagonal: around a point nothing may change much
+FLAT = 0.04  # of rank: what "not much" is ...
+FLATTEST = 0.3  # ... or, where more is everywhere, as little as around this share of the points
+APART = 0.06  # of the diagonal: the least distance of two points, and of one pair's from another's
+BORDER = 0.03  # of each side: too near to the frame to be clicked
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Two points (row, column) and how much the models disagree."""
+
+    points: tuple[tuple[int, int], tuple[int, int]]
+    disagreement: float  # 0 to 1: the smaller of the two margins, in ranks, by which models order them oppositely
+
+
+def nearness_rank(prediction: np.ndarray, kind: str) -> np.ndarray:
+    """Return (H, W) float32, 0 to 1: the share of the known pixels that is farther; NaN unknown.
+
+    The same for every rising function of a disparity, and for metres as for their inverse; ties share their rank.
+    """
+    nearness = np.asarray(prediction if kind == 'relative' else -prediction, np.float64)
+    known = ~np.isnan(nearness)
+    _, inverse, counts = np.unique(nearness[known], return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - 0.5 * (counts + 1)
+    ranks = np.full(nearness.shape, np.nan, np.float32)
+    ranks[known] = (below / max(counts.sum() - 1, 1))[inverse.reshape(-1)]
+    return ranks
+
+
+def propose(ranks: Sequence[np.ndarray], count: int, seed: int = 0) -> list[Proposal]:
+    """Return up to `count` pairs (H, W are those of `ranks`, two or more), the most disputed first, spread out.
+
+    Deterministic in `seed`. There are fewer where models agree; which point comes first is chance.
+    """
+    rng = np.random.default_rng(seed)
+    height, width = ranks[0].shape
+    diagonal = float(np.hypot(height, width))
+    points = _clear_points(ranks, diagonal, rng)
+    if len(points) < 2:
+        return []
+    first, second = rng.integers(0, len(points), (2, PAIRS))
+    a, b = points[first], points[second]
+    far_enough = np.hypot(*(a - b).T) >= APART * diagonal
+    a, b = a[far_enough], b[far_enough]
+    margins = np.stack([rank[tuple(a.T)] - rank[tuple(b.T)] for rank in ranks])  # (models, pairs)
+    disagreement = np.minimum(margins.max(axis=0), -margins.min(axis=0))
+    found: list[Proposal] = []
+    taken = np.empty((0, 2))
+    for k in np.argsort(-disagreement, kind='stable'):
+        if len(found) == count or disagreement[k] <= 0:
+            break
+        pair = np.stack([a[k], b[k]])
+        if len(taken) and np.hypot(*(pair[:, None] - taken).reshape(-1, 2).T).min() < APART * diagonal:
+            continue
+        taken = np.vstack([taken, pair])
+        found.append(Proposal(tuple((int(r), int(c)) for r, c in pair), float(disagreement[k])))
+    return found
+
+
+def _clear_points(ranks: Sequence[np.ndarray], diagonal: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (N, 2) rows and columns around which every model is flat."""
+    height, width = ranks[0].shape
+    size = 2 * max(1, round(CLEAR * diagonal)) + 1
+    kernel = np.ones((size, size), np.uint8)
+    change = np.zeros((height, width), np.float32)  # of the model that sees most of it
+    for rank in ranks:
+        high = cv2.dilate(np.where(np.isnan(rank), np.float32(np.inf), rank), kernel)
+        low = cv2.erode(np.where(np.isnan(rank), np.float32(-np.inf), rank), kernel)
+        change = np.maximum(change, high - low)
+    y, x = max(1, round(BORDER * height)), max(1, round(BORDER * width))
+    inside = np.zeros((height, width), bool)
+    inside[y:-y, x:-x] = np.isfinite(change[y:-y, x:-x])
+    if not inside.any():
+        return np.empty((0, 2), int)
+    points = np.argwhere(inside & (change <= max(FLAT, np.quantile(change[inside], FLATTEST))))
+    return points[rng.permutation(len(points))[:CANDIDATES]]
