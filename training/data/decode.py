@@ -61,6 +61,14 @@ def png16(path: Path) -> np.ndarray:
     return found
 
 
+def metres(stored: np.ndarray, per_metre: int) -> np.ndarray:
+    """Turn whole numbers (H, W) into float32 metres; 0 is unknown: NaN."""
+    z_m = stored.astype(np.float32)
+    z_m /= per_metre
+    z_m[stored == 0] = np.nan
+    return z_m
+
+
 def npy(path: Path, ndim: int = 2) -> np.ndarray:
     """Read an array of `ndim` dimensions from a .npy file."""
     try:

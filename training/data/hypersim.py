@@ -92,8 +92,9 @@ class Hypersim(PairSet):
         return tone_mapped(decode.hdf5(pair.picture).astype(np.float32), known)
 
     def truth(self, pair: Pair) -> np.ndarray:
-        distance_m = decode.hdf5(pair.truth).astype(np.float32)
-        return distance_m / ray_lengths(self._k(pair, *distance_m.shape), *distance_m.shape)
+        z_m = decode.hdf5(pair.truth).astype(np.float32)  # distance, so far
+        z_m /= ray_lengths(self._k(pair, *z_m.shape), *z_m.shape)
+        return z_m
 
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
         height, width = rgb.shape[:2]
@@ -117,9 +118,12 @@ def ray_lengths(k: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return (H, W) float32 |K^-1 (u, v, 1)|: by how much a pixel is farther away than its Z."""
     inverse = np.linalg.inv(k).astype(np.float32)  # upper triangular
     v = np.arange(height, dtype=np.float32)[:, None]
-    x = inverse[0, 0] * np.arange(width, dtype=np.float32) + (inverse[0, 1] * v + inverse[0, 2])
+    x = inverse[0, 0] * np.arange(width, dtype=np.float32) + inverse[0, 2]
     y = inverse[1, 1] * v + inverse[1, 2]
-    return np.sqrt(x * x + (y * y + 1))
+    if inverse[0, 1]:
+        x = x + inverse[0, 1] * v  # a row becomes a picture: only for the cameras that have skew
+    squares = x * x + (y * y + 1)
+    return np.sqrt(squares, out=squares)
 
 
 def tone_mapped(colour: np.ndarray, known: np.ndarray | None) -> np.ndarray:

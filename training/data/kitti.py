@@ -114,8 +114,7 @@ class Kitti(PairSet):
         return [names for names in named if (self.root / names[1]).is_file()]
 
     def truth(self, pair: Pair) -> np.ndarray:
-        stored = decode.png16(pair.truth)
-        return np.divide(stored, 256, out=np.full(stored.shape, np.nan, np.float32), where=stored > 0)
+        return decode.metres(decode.png16(pair.truth), 256)
 
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera | None:
         drive, camera = pair.picture.parents[2], pair.picture.parents[1].name[-2:]

@@ -96,8 +96,7 @@ class NyuV2Png(PairSet):
             yield truth.replace('/sync_depth_', '/rgb_').replace('.png', '.jpg'), truth
 
     def truth(self, pair: Pair) -> np.ndarray:
-        stored = decode.png16(pair.truth)
-        return np.divide(stored, 1000, out=np.full(stored.shape, np.nan, np.float32), where=stored > 0)
+        return decode.metres(decode.png16(pair.truth), 1000)
 
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
         return STANDARD.resized(rgb.shape[1], rgb.shape[0])

@@ -67,9 +67,8 @@ class VKitti2(PairSet):
 
     def truth(self, pair: Pair) -> np.ndarray:
         stored = decode.png16(pair.truth)
-        z_m = stored.astype(np.float32) / np.float32(100)
+        z_m = decode.metres(stored, 100)
         z_m[stored == SKY] = np.inf
-        z_m[stored == 0] = np.nan
         return z_m
 
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
