@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +82,32 @@ def run(
         with _progress() as (say, watch):
             result = run_on(bag, out, given, options, say=say, watch=watch)
     _tell(result, out)
+
+
+@bag_app.command()
+def play(
+    bag: Bag,
+    loop: Annotated[bool, typer.Option('--loop', help='Start again at the end.')] = False,
+    rate: Annotated[float, typer.Option(min=0.01, help='Times as fast as it was recorded.')] = 1.0,
+    clock: Annotated[float, typer.Option(min=0, help='Publish /clock so many times a second; 0: not.')] = 0.0,
+    stamps: Annotated[str, typer.Option(help='recorded, or now: as if the sensors were live.')] = 'recorded',
+    wait_for: Annotated[int, typer.Option(min=0, help='Subscribers of the pictures to wait for.')] = 0,
+    topic: Annotated[list[str] | None, typer.Option(help='Play only this one; repeat.')] = None,
+) -> None:
+    """Publish a recording on the ROS graph in real time, for those without `ros2 bag`. Ctrl-C ends it."""
+    with one_sentence():
+        if find_spec('rclpy') is None:
+            raise BagError('Playing needs rclpy: source your ROS, or pip install "dav2_ros[ros]".')
+        if stamps not in ('recorded', 'now'):
+            raise BagError(f'--stamps {stamps!r}: choose recorded or now.')
+    options = ['--rate', str(rate), '--clock', str(clock), '--stamps', stamps, '--wait-for', str(wait_for)]
+    options += ['--loop'] * loop + [part for each in topic or [] for part in ('--topic', each)]
+    player = [sys.executable, '-m', 'dav2_ros.nodes.bag_player', str(bag), *options]
+    try:
+        status = subprocess.call(player)
+    except KeyboardInterrupt:  # the player got it too
+        status = 0
+    raise typer.Exit(1 if status else 0)
 
 
 @contextmanager
