@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.scan import scan
 from dav2_training.data.set_sheet import BAND, GAP, WIDTH, set_sheet
 
+ROOT = Path(__file__).parents[1]
 RGB = np.zeros((10, 20, 3), np.uint8)
 CAMERA = Camera.from_hfov(20, 10, math.radians(70))
 
@@ -166,10 +170,18 @@ class TestCommand:
             cli.main()
 
 
+def test_the_bench_of_loaders_runs(tmp_path):
+    command = [sys.executable, ROOT / 'bench' / 'loaders.py', 'tartanair', 'kitti', '--seconds', '0', '--no-step']
+    subprocess.run([*map(str, command), '--out', str(tmp_path / 'loaders.json')], check=True, capture_output=True)
+    found = json.loads((tmp_path / 'loaders.json').read_text())['sets']
+    assert set(found) == {'tartanair', 'kitti'}
+    assert all(entry['images_s_one_core'] > 0 and entry['images_s_all_cores'] > 0 for entry in found.values())
+
+
 class TestDocument:
     def test_every_set_is_in_it(self):
         from dav2_training.data.catalogue import MARK, markdown
 
-        text = (Path(__file__).parents[1] / 'docs' / 'datasets.md').read_text()
+        text = (ROOT / 'docs' / 'datasets.md').read_text()
         assert text.split(MARK)[1].strip() == markdown().strip(), 'python -m dav2_training.data.catalogue writes it'
         assert all(f'`{name}`' in text for name in sets.LOADERS)
