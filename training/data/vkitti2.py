@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
@@ -19,6 +20,7 @@ from dav2_training.data.sets import About
 
 SKY = 65535  # of the 16 bits; all else is centimetres
 STANDARD = Camera(1242, 375, 725.0087, 725.0087, 620.5, 187.0)
+PICTURE = re.compile(r'(Scene\d+/[^/]+)/frames/rgb/Camera_(\d)/rgb_(\d+)')
 LIGHTS = ('clone', 'fog', 'morning', 'overcast', 'rain', 'sunset')  # the variants with KITTI's own view
 LEARNT = 0.92  # share of camera 0 that the published metric models were trained on
 
@@ -73,10 +75,12 @@ class VKitti2(PairSet):
 
     def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
         height, width = rgb.shape[:2]
-        *_, scene, variant, _frames, _rgb, camera, name = pair.picture.parts
-        rows = _intrinsics(self.root / self._folder('textgt') / scene / variant / 'intrinsic.txt')
-        row = rows.get((int(name[4:9]), int(camera[-1])))
-        return Camera(width, height, *row) if row else STANDARD.resized(width, height)
+        if found := PICTURE.search(pair.picture.as_posix()):
+            drive, eye, frame = found.groups()
+            told = _intrinsics(self.root / self._folder('textgt') / drive / 'intrinsic.txt')
+            if row := told.get((int(frame), int(eye))):
+                return Camera(width, height, *row)
+        return STANDARD.resized(width, height)
 
 
 @lru_cache(maxsize=128)
