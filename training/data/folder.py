@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dav2_training.data import decode
+from dav2_training.data.names import Names
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.sets import About, refuse
 
@@ -38,7 +39,7 @@ class Folder:
         self.root = root
         pattern = self.NAMED.get(split, PICTURE)
         listed = ['.'] if split in self.NAMED else _lines(Path(split))
-        self.paths = [path for each in listed for path in self._under(each) if pattern.search(path)]
+        self.paths = Names(path for each in listed for path in self._under(each) if pattern.search(path))
         if not self.paths:
             raise refuse(type(self), root, 'such pictures')
 
@@ -58,7 +59,7 @@ class Folder:
             raise decode.unreadable(path, error.strerror) from error
 
     def _under(self, listed: str) -> Iterator[str]:
-        """Yield what a line of a list names, one file or all under a folder; as strings, for there are millions."""
+        """Yield what a line of a list names, one file or all under a folder."""
         start = os.path.normpath(self.root / listed)
         if os.path.isfile(start):
             yield self._below(start)

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dav2_training.data import decode
+from dav2_training.data.names import Names
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.sets import About, refuse
 
@@ -29,25 +32,35 @@ class Lsun:
     )
 
     def __init__(self, root: Path, split: str) -> None:
-        self.keys: list[tuple[Path, bytes]] = []
-        for folder in sorted(path.parent for path in root.glob('*_lmdb/data.mdb')):
-            with _reading(folder) as transaction:
-                self.keys += [(folder, bytes(key)) for key in transaction.cursor().iternext(values=False)]
-        if not self.keys:
+        self.folders = sorted(path.parent for path in root.glob('*_lmdb/data.mdb'))
+        self.keys = [_keys(folder) for folder in self.folders]
+        self.ends = list(itertools.accumulate(map(len, self.keys)))
+        if not len(self):
             raise refuse(Lsun, root, '*_lmdb/data.mdb')
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return self.ends[-1] if self.ends else 0
 
     def __getitem__(self, index: int) -> Sample:
-        folder, key = self.keys[index]
-        return Sample(decode.picture(self.encoded(index), folder / 'data.mdb'), f'{folder.name}/{key.decode()}')
+        folder, key = self._place(index)
+        return Sample(decode.picture(self.encoded(index), folder / 'data.mdb'), f'{folder.name}/{key}')
 
     def encoded(self, index: int) -> bytes:
         """Read a picture as it is stored; raises DataError."""
-        folder, key = self.keys[index]
+        folder, key = self._place(index)
         with _reading(folder) as transaction:
-            return bytes(transaction.get(key, b''))
+            return bytes(transaction.get(key.encode(), b''))
+
+    def _place(self, index: int) -> tuple[Path, str]:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        kind = bisect_right(self.ends, index)
+        return self.folders[kind], self.keys[kind][index - (self.ends[kind - 1] if kind else 0)]
+
+
+def _keys(folder: Path) -> Names:
+    with _reading(folder) as transaction:
+        return Names(bytes(key).decode() for key in transaction.cursor().iternext(values=False))
 
 
 @contextmanager
