@@ -16,6 +16,7 @@ import typer
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.evaluate_cli import evaluate_bag
+from dav2_ros.bags.extract_cli import extract
 from dav2_ros.bags.options import (
     Bag,
     Engine,
@@ -35,6 +36,7 @@ from dav2_ros.bags.run import run as run_on
 
 bag_app = typer.Typer(help='Recordings (rosbag2), without ROS: look, estimate, judge, play.', no_args_is_help=True)
 bag_app.command('evaluate')(evaluate_bag)
+bag_app.command()(extract)
 
 
 @bag_app.command()

@@ -13,7 +13,7 @@ from typing import Any
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.scan import McapScan, SqliteScan
-from dav2_ros.bags.stored import Recorded, Stored, StoredFile, inflated
+from dav2_ros.bags.stored import Recorded, Stored, StoredFile, full_type, inflated
 
 SCANS = {'.mcap': McapScan, '.db3': SqliteScan}
 PIECE = 2**22  # bytes read at once from a compressed file
@@ -52,7 +52,7 @@ class IndexedFile:
             for connection, log_ns, data in self._reader.messages(wanted) if wanted else ():
                 at_last = [*at_last, data] if log_ns == last_ns else [data]
                 last_ns = log_ns
-                yield Recorded(connection.topic, connection.msgtype, log_ns, inflated(bytes(data)))
+                yield Recorded(connection.topic, full_type(connection.msgtype), log_ns, inflated(bytes(data)))
             return
         except Exception as error:  # a border: rosbags, SQLite and decompressors raise all sorts for damage
             why = f'{type(error).__name__}: {error}'
@@ -90,7 +90,7 @@ def _stored(connection: Any) -> Stored:
 
     text = connection.msgdef.data if connection.msgdef.format == MessageDefinitionFormat.MSG else ''
     qos = connection.ext.offered_qos_profiles
-    return Stored(connection.topic, connection.msgtype, connection.msgcount, text, qos)
+    return Stored(connection.topic, full_type(connection.msgtype), connection.msgcount, text, qos)
 
 
 def open_file(path: Path, folder: Path) -> StoredFile:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.stored import Recorded, Stored, inflated
+from dav2_ros.bags.stored import Recorded, Stored, full_type, inflated
 
 MAGIC = b'\x89MCAP0\r\n'
 SCHEMA, CHANNEL, MESSAGE, CHUNK, DATA_END = 3, 4, 5, 6, 15
@@ -41,7 +41,7 @@ class McapScan:
         schema = self._schemas.get(channel.schema_id)
         text = schema.data.decode(errors='replace') if schema and schema.encoding == 'ros2msg' else ''
         qos = channel.metadata.get('offered_qos_profiles', '')
-        return Stored(channel.topic, schema.name if schema else '', counts[channel.topic], text, qos)
+        return Stored(channel.topic, full_type(schema.name) if schema else '', counts[channel.topic], text, qos)
 
     def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:
         """Yield the messages of these topics in the order of the file."""
@@ -52,7 +52,7 @@ class McapScan:
                 channel = self._channels.get(message.channel_id)
                 schema = self._schemas.get(channel.schema_id) if channel else None
                 if schema and (topics is None or channel.topic in topics):
-                    yield Recorded(channel.topic, schema.name, last_ns, inflated(message.data))
+                    yield Recorded(channel.topic, full_type(schema.name), last_ns, inflated(message.data))
         if self.note and last_ns:
             self.note = f'{self.note.partition("; ")[0]}; the last readable message is of {1e-9 * last_ns:.3f} s'
 

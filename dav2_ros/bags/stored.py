@@ -53,3 +53,8 @@ def inflated(data: bytes) -> bytes:
     import zstandard
 
     return zstandard.decompress(data)
+
+
+def full_type(name: str) -> str:
+    """Return package/msg/Name, which some writers of MCAP shorten to package/Name."""
+    return name.replace('/', '/msg/') if name.count('/') == 1 else name
