@@ -21,7 +21,7 @@ class Names(Sequence[str]):
         for name in names:
             text += os.fsencode(name)
             ends.append(len(text))
-        self._text, self._ends = bytes(text), ends
+        self._text, self._ends = text, ends
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -29,4 +29,4 @@ class Names(Sequence[str]):
     def __getitem__(self, index: int) -> str:
         if not 0 <= index < len(self._ends):
             raise IndexError(index)
-        return os.fsdecode(self._text[self._ends[index - 1] if index else 0 : self._ends[index]])
+        return os.fsdecode(bytes(self._text[self._ends[index - 1] if index else 0 : self._ends[index]]))
