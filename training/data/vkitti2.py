@@ -29,8 +29,9 @@ class VKitti2(PairSet):
     """Camera 0 is what the method calls its 20 K frames.
 
     'train' and 'val' are 92 % and 8 % of it, chosen by a hash of the frame's name: as many frames as the published
-    models had (19,559 of 21,260), but not the same ones, for those were drawn at random. The 'marigold' splits hold
-    out Scene01, and have both cameras and the six variants that look ahead.
+    models had (19,559 of 21,260), but not the same ones, for those were drawn at random: give the method's own list as
+    the split to have them. The 'marigold' splits hold out Scene01, and have both cameras and the six variants that
+    look ahead.
     """
 
     ABOUT = About(
