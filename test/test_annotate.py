@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -195,10 +197,10 @@ class TestDesk:
         assert (picture, following) == (None, -1) and 'export' in said
 
 
-def test_the_page_asks_and_notes_over_the_network(ballot: Ballot):
+@pytest.fixture
+def page(ballot: Ballot) -> Iterator[str]:
+    """Serve the page; yield its address."""
     pytest.importorskip('gradio', reason='the page needs the extra web')
-    from gradio_client import Client
-
     from dav2_training.annotation.page import build
 
     with socket.socket() as free:
@@ -206,21 +208,46 @@ def test_the_page_asks_and_notes_over_the_network(ballot: Ballot):
         port = free.getsockname()[1]
     page = build(ballot)
     page.launch(server_name='127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, share=False)
-    try:
-        client = Client(f'http://127.0.0.1:{port}', verbose=False)
-        picture, number, said = client.predict('Ada', api_name='/show')
-        assert number == 0 and said.startswith('0 of 3')
-        served = cv2.imread(picture if isinstance(picture, str) else picture['path'])
-        drawn, _ = shown(np.full((H, W, 3), 120, np.uint8), ballot[0])
-        np.testing.assert_array_equal(served[..., ::-1], drawn)
-        for api_name in ('/first', '/second', '/nobody'):
-            _, number, said = client.predict('Ada', number, api_name=api_name)
-        assert number == -1 and 'export' in said
-        assert [v.answer for k in range(3) for v in Ballot.open(ballot.path)[k].votes] == [0, 1, -1]
-        assert client.predict('Ada', api_name='/take_back')[1] == 2
-        assert Ballot.open(ballot.path)[2].votes == ()
-    finally:
-        page.close()
+    yield f'http://127.0.0.1:{port}'
+    page.close()
+
+
+def test_a_click_in_a_browser_is_an_answer(ballot: Ballot, page: str):
+    browsers = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
+    chromium = shutil.which('chromium') or pytest.skip('Chromium is not installed')
+    _, at = shown(np.zeros((H, W, 3), np.uint8), ballot[0])
+    with browsers.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+        tab = browser.new_page(viewport={'width': 1280, 'height': 1100})
+        tab.goto(page)
+        tab.get_by_label('Your name').fill('Ada')
+        tab.get_by_role('button', name='Begin').click()
+        tab.get_by_text('0 of 3 answered').wait_for(timeout=60_000)
+        picture = tab.locator('img[src*="file="]').first
+        picture.wait_for(timeout=60_000)
+        box = picture.bounding_box()  # 960x720 fits
+        scale = box['width'] / 960
+        picture.click(position={'x': scale * at[1][0], 'y': scale * at[1][1]})
+        tab.get_by_text('1 of 3 answered').wait_for(timeout=60_000)
+        browser.close()
+    assert [v.answer for v in Ballot.open(ballot.path)[0].votes] == [1]
+
+
+def test_the_page_asks_and_notes_over_the_network(ballot: Ballot, page: str):
+    from gradio_client import Client
+
+    client = Client(page, verbose=False)
+    picture, number, said = client.predict('Ada', api_name='/show')
+    assert number == 0 and said.startswith('0 of 3')
+    served = cv2.imread(picture if isinstance(picture, str) else picture['path'])
+    drawn, _ = shown(np.full((H, W, 3), 120, np.uint8), ballot[0])
+    np.testing.assert_array_equal(served[..., ::-1], drawn)
+    for api_name in ('/first', '/second', '/nobody'):
+        _, number, said = client.predict('Ada', number, api_name=api_name)
+    assert number == -1 and 'export' in said
+    assert [v.answer for k in range(3) for v in Ballot.open(ballot.path)[k].votes] == [0, 1, -1]
+    assert client.predict('Ada', api_name='/take_back')[1] == 2
+    assert Ballot.open(ballot.path)[2].votes == ()
 
 
 def test_from_pictures_to_a_score_by_the_commands(random_model: Path, tmp_path: Path):

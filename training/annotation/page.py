@@ -92,7 +92,9 @@ def build(ballot: Ballot) -> gradio.Blocks:
     desk = Desk(ballot)
     with gr.Blocks(title='Which point is closer?') as page:
         gr.Markdown('## Which point is closer to the camera?\nClick on it, or use the buttons.')
-        who = gr.Textbox(label='Your name', max_length=60)
+        with gr.Row():
+            who = gr.Textbox(label='Your name', max_length=60, scale=5)
+            begin = gr.Button('Begin', scale=1)
         picture = gr.Image(label='', show_label=False, interactive=False, format='png')
         with gr.Row():
             first, second = gr.Button('A is closer'), gr.Button('B is closer')
@@ -105,7 +107,7 @@ def build(ballot: Ballot) -> gradio.Blocks:
             return desk.click(who, number, *event.index)
 
         on_click.__annotations__['event'] = gr.SelectData
-        gr.on([who.submit, who.blur], desk.show, [who], out, api_name='show')
+        gr.on([who.submit, begin.click], desk.show, [who], out, api_name='show')
         picture.select(on_click, [who, number], out, api_name=False)
         for button, answer, name in ((first, 0, 'first'), (second, 1, 'second'), (nobody, -1, 'nobody')):
             button.click(lambda w, n, a=answer: desk.answer(w, n, a), [who, number], out, api_name=name)
