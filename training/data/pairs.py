@@ -14,6 +14,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
+from dav2_training.data.names import Names
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.sets import About, refuse
 
@@ -31,7 +32,7 @@ Named = tuple[str, str]  # the same below the root
 class PairSet:
     """A DepthSet over pairs of files; a set says where they are (`find`) and what is in them (the other three).
 
-    Names are kept as one block of bytes: 150 a pair, which the processes of a loader share without copying it.
+    It keeps their names as names.Names, for there are half a million pairs in the method's sets.
     """
 
     ABOUT: ClassVar[About]
@@ -40,14 +41,14 @@ class PairSet:
     def __init__(self, root: Path, split: str) -> None:
         self.root = root
         found = self.find(split) if split in self.ABOUT.splits else self.listed(Path(split))
-        self._names = np.array([list(map(os.fsencode, names)) for names in found], bytes).reshape(-1, 2)
+        self._names = Names(name for pair in found for name in pair)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names) // 2
 
     def pair(self, index: int) -> Pair:
         """Return where a sample is on disk."""
-        return Pair(*(self.root / os.fsdecode(name) for name in self._names[index]))
+        return Pair(self.root / self._names[2 * index], self.root / self._names[2 * index + 1])
 
     def __getitem__(self, index: int) -> Sample:
         pair = self.pair(index)
