@@ -277,6 +277,48 @@ class TestRefusals:
             extract(tmp_path / 'bag', tmp_path / 'out', lidar_topic='/lidar', gap_s=0.0)
 
 
+class TestMessages:
+    """Uncompressed pictures and depth; and what is damaged."""
+
+    @pytest.fixture
+    def odd(self, tmp_path) -> Path:
+        types = messages.kilted().types
+
+        def image(pixels, encoding: str, stamp: int):
+            header = types['std_msgs/msg/Header'](
+                types['builtin_interfaces/msg/Time'](*divmod(stamp, 10**9)), 'optical'
+            )
+            step = pixels.strides[0]
+            data = np.ascontiguousarray(pixels).view(np.uint8).ravel()
+            return types['sensor_msgs/msg/Image'](header, *pixels.shape[:2], encoding, 0, step, data)
+
+        z_m = truth(CAMERA.rays()[..., 0])
+        z_m[:4], z_m[4:8], z_m[8:12], z_m[12:16] = np.nan, np.inf, 0.0, 70.0
+        with BagWriter(tmp_path / 'odd') as out:
+            for i in range(5):
+                stamp = START_NS + i * 10**9
+                out.camera_info('/camera_info', CAMERA, stamp, 'optical')
+                out.write('/image', image(rgb(i)[..., ::-1].copy(), 'bgr8', stamp), stamp)
+                out.write('/depth', image(z_m, '32FC1', stamp), stamp)
+                jpeg = messages.jpeg_message(rgb(i), stamp, 'optical', 90)
+                jpeg.data = jpeg.data[: {1: 20, 3: len(jpeg.data) // 2}.get(i)]
+                out.write('/broken/compressed', jpeg, stamp)
+        return tmp_path / 'odd'
+
+    def test_raw_pictures_and_float_depth(self, odd, tmp_path):
+        extract(odd, tmp_path / 'out', image_topic='/image', depth_topic='/depth', gap_s=0.0, val_share=0.0)
+        sample = sets.open_set('recorded', tmp_path / 'out')[3]
+        assert np.array_equal(sample.rgb, rgb(3))  # PNG: nothing lost
+        assert np.isnan(sample.z_m[:4]).all() and np.isposinf(sample.z_m[4:8]).all()
+        assert np.isnan(sample.z_m[8:16]).all()  # 0 is nothing, and 70 m do not fit into 16 bits of millimetres
+        np.testing.assert_allclose(sample.z_m[16:], truth(CAMERA.rays()[..., 0])[16:], atol=5.1e-4)
+
+    def test_a_damaged_picture_is_left_out(self, odd, tmp_path):
+        kept = extract(odd, tmp_path / 'out', image_topic='/broken/compressed', depth_topic='/depth', gap_s=0.0)
+        assert [k.name for k in kept] == ['000000', '000002', '000004']
+        assert len(list((tmp_path / 'out/rgb').iterdir())) == 3
+
+
 class TestFolder:
     def test_units_there_and_back(self):
         for units_per_m in (1000, 256):
