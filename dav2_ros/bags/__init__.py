@@ -11,3 +11,6 @@ DEMO_BAG = Path(__file__).parent / 'bundled' / 'demo'  # made by training/demo_b
 
 class BagError(ValueError):
     """A recording that is missing, damaged, or does not hold what was asked for; one sentence with the remedy."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(' '.join(sentence.split()))  # what others say of damage may fill lines

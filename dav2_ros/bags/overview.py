@@ -75,9 +75,7 @@ def overview(path: Path) -> Overview:
         duration_s = 1e-9 * (span[1] - span[0])
         firsts = {topic: _first(bag, topic) for topic in bag.topics}
         listed = tuple(
-            Listed(
-                topic, each.msgtype, each.count, _hz(each.count, duration_s), _use(topic, each.msgtype, firsts[topic])
-            )
+            Listed(topic, each.msgtype, each.count, _hz(each.count, duration_s), _use(each, firsts[topic]))
             for topic, each in sorted(bag.stored.items())
         )
         transforms = _transforms(bag)

@@ -70,7 +70,7 @@ class BagReader:
     @property
     def notes(self) -> list[str]:
         """What is missing or damaged, a sentence each; complete once all was read."""
-        return [*self._notes, *(file.note for file in self._files if file.note)]
+        return [' '.join(note.split()) for note in [*self._notes, *(file.note for file in self._files)] if note]
 
     @property
     def span_ns(self) -> tuple[int, int] | None:

@@ -52,7 +52,10 @@ def inflated(data: bytes) -> bytes:
         return data
     import zstandard
 
-    return zstandard.decompress(data)
+    try:
+        return zstandard.decompress(data)
+    except zstandard.ZstdError:  # damaged: who decodes it says so
+        return data
 
 
 def full_type(name: str) -> str:
