@@ -15,6 +15,7 @@ from dav2_ros.models.info import KINDS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PRESETS
 from dav2_ros.parameter import ANY_TIME, parameter
+from dav2_ros.steady import MODES
 
 if TYPE_CHECKING:
     from dav2_ros.estimator import DepthEstimator
@@ -92,6 +93,13 @@ class EstimatorParameters:
     min_confidence: float = parameter(
         0.0, 'Depth less sure than this becomes NaN; 0: all stays.', changes=ANY_TIME, bounds=(0.0, 1.0)
     )
+    remove_flying: bool = parameter(
+        False, 'Make NaN of flying points (see cloud_remove_flying) in every output.', changes=ANY_TIME
+    )
+    steady: str = parameter(
+        'scale', 'What does not flicker while the camera stands: nothing, scale and borders, or every still pixel.',
+        changes=ANY_TIME, choices=MODES,
+    )  # fmt: skip
 
 
 def make_estimator(

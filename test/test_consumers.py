@@ -7,9 +7,11 @@ The consumers are written anew in graph/consumers.py; the node's engine reads th
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,9 +20,14 @@ pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip insta
 
 from graph import consumers
 from graph.consumers import PROFILES, CameraCache, exact_sets, metres, pcl_points, pixels
-from graph.peer import PATIENCE_S, Peer, stamp_ns
+from graph.peer import PATIENCE_S, Peer, a_picture, an_image, stamp_ns
 from graph.scene import CAMERA, EXACT, HALF_MM, HEIGHT, TILT, WALL_M, WIDTH, picture_of, scene_m, scene_points, show
 from sensor_msgs.msg import CameraInfo, Image
+from test_depth_node_rectify import raw_info
+from test_rectify import LENSES
+
+from dav2_ros.nodes.conversions import image_to_rgb
+from dav2_ros.rectify import Rectifier, pinhole_view
 
 
 @pytest.fixture(scope='module')
@@ -65,6 +72,24 @@ def test_depth_image_proc_makes_our_points_of_our_depth(peer: Peer, node: str) -
     np.testing.assert_array_equal(np.stack([ours[name] for name in 'rgb'], -1), rgb)
     if peer.get('depth_stride') == 1:  # xyzrgb drops every frame whose colour is of another size
         assert (depth.width, depth.height) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize('smaller', [{'depth_stride': 2}, {'output_size': 'network'}], ids=str)
+def test_image_rect_is_the_picture_of_the_depth(start, smaller: dict) -> None:
+    """Equal stamps and one camera_info for both, whatever the size: what point_cloud_xyzrgb and RTAB-Map pair."""
+    peer = start(rectify=True, max_hfov_deg=90.0, **smaller)[1]
+    peer.only('depth/image', 'depth/camera_info', 'image_rect')
+    camera = LENSES['plumb_bob'].resized(64, 48)
+    rgb = a_picture(seed=6)
+    answer = peer.show(rgb, make=lambda header: (an_image(rgb, header), raw_info(header, camera)))
+    picture, depth, info = (answer[topic] for topic in ('image_rect', 'depth/image', 'depth/camera_info'))
+    assert picture.header == depth.header == info.header
+    assert (picture.width, picture.height) == (depth.width, depth.height) == (info.width, info.height)
+    wanted = Rectifier(camera, pinhole_view(camera, math.radians(90))).apply(rgb)
+    if 'output_size' in smaller:
+        wanted = cv2.resize(wanted, (depth.width, depth.height), interpolation=cv2.INTER_LINEAR)
+    step = smaller.get('depth_stride', 1)
+    np.testing.assert_array_equal(image_to_rgb(picture), wanted[::step, ::step])
 
 
 @pytest.mark.parametrize('input_qos', ['SYSTEM_DEFAULT', 'SENSOR_DATA', 'DEFAULT'])

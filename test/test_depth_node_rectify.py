@@ -58,6 +58,12 @@ def test_raw_in_is_rectified_out(peer: Peer, lens: str) -> None:
     assert np.isnan(points['x'][~rectifier.seen]).all()
 
 
+def test_there_is_no_image_rect_without_rectify(start) -> None:
+    peer = start()[1]
+    assert peer.until(lambda: peer.node.count_publishers(f'{peer.namespace}/depth/image'), 'publisher')
+    assert not peer.node.count_publishers(f'{peer.namespace}/image_rect')
+
+
 def test_a_fisheye_is_cut_to_the_stated_view(peer: Peer) -> None:
     """Its 200 degrees do not fit on a plane."""
     peer.only('depth/camera_info')

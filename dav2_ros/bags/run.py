@@ -28,6 +28,7 @@ from dav2_ros.bags.stored import Recorded
 from dav2_ros.bags.writer import BagWriter
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.estimator_parameters import TURNS, make_estimator
+from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.look import Look
 from dav2_ros.media.overlap import Behind, ahead
@@ -117,7 +118,7 @@ def run(
         pictures = Pictures(bag, given, topic=options.topic, info_topic=options.info_topic, sensor=sensor, say=say)
         estimator = opened.enter_context(make_estimator(given, background=False, say=say, warn=say))
         asked = [(str(file.resolve()), file.stat().st_size) for file in bag.paths], given, options
-        remembers = given.scale_source not in ('none', 'fixed')
+        remembers = given.scale_source not in ('none', 'fixed') or given.steady != 'none'
         unfinished = opened.enter_context(Unfinished(out, asked, warm_up=WARM_UP if remembers else 0))
         with BagWriter(out, compressed=options.compressed, beside=unfinished.folder) as writer:
             outputs = BagOutputs(writer, given, options.prefix, options.wanted)
@@ -153,7 +154,7 @@ class _Job:
     ) -> None:
         self._bag, self._pictures, self._estimator, self._outputs = bag, pictures, estimator, outputs
         self._writer, self._unfinished, self._given = writer, unfinished, given
-        self._scale = BagScale(given)
+        self._finish, self._scale = Finish(), BagScale(given)
         self._fresh, self._engine_s, self._refused = 0, 0.0, Counter()
 
     def run(self, copy: bool, watch: Callable[[Progress], None]) -> None:
@@ -195,6 +196,7 @@ class _Job:
         look = look_at(seen.frame, self._given, confidence='confidence' in self._outputs.wanted)
         estimator.keep([look.plan(estimator.size)])
         ((depth, timings),) = estimator.estimate_many([look])
+        depth = self._finish.apply(depth, seen.frame.rgb, self._given)
         depth, scale = self._scale.correct(depth, seen)
         self._engine_s += 1e-3 * timings.engine_ms
         about, refused, done = estimator.describe(), self._refused.total(), self._progress().done + 1

@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from dav2_ros.estimator import DepthEstimator, Timings
 from dav2_ros.estimator_parameters import TURNS
+from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap
 from dav2_ros.look import Look
 from dav2_ros.nodes.camera_parameters import given_to
@@ -48,7 +49,8 @@ class Channel:
         self.change(given)
         self.plan: ResizePlan | None = None  # of its last picture
         namespace = f'{camera}/' if camera else ''
-        self.outputs = Outputs(node, namespace, on_demand, health)
+        self._finish = Finish()
+        self.outputs = Outputs(node, namespace, self._given, on_demand, health)
         self.inputs = Inputs(node, namespace, self._given, health)
 
     def __enter__(self) -> Channel:
@@ -89,6 +91,7 @@ class Channel:
     def publish(self, shown: Shown, depth: DepthMap, timings: Timings, estimator: DepthEstimator) -> None:
         """Bring depth to right metres, and make every output that somebody wants."""
         given, header, frame = self._given, shown.header, shown.look.frame
+        depth = self._finish.apply(depth, frame.rgb, given)
         depth, scale = self.inputs.scaling.correct(depth, given.max_range_m)
         estimated_ms = now_ms()
         self.outputs.publish_depth(depth, shown.info, header, given)

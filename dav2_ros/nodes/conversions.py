@@ -60,6 +60,11 @@ def colour_to_image(rgb: np.ndarray, header: Header) -> Image:
     return _image(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), 'bgr8', header)
 
 
+def rgb_to_image(rgb: np.ndarray, header: Header) -> Image:
+    """Make an rgb8 image of (H, W, 3) uint8 RGB."""
+    return _image(np.ascontiguousarray(rgb), 'rgb8', header)
+
+
 def _image(values: np.ndarray, encoding: str, header: Header) -> Image:
     height, width = values.shape[:2]
     msg = Image(header=header, height=height, width=width, encoding=encoding, step=values.nbytes // height)

@@ -17,7 +17,7 @@ from dav2_ros.cloud import CloudMaker
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.colour import colourise
 from dav2_ros.nodes.camera_info import camera_info_for
-from dav2_ros.nodes.conversions import cloud_to_msg, colour_to_image, depth_to_image
+from dav2_ros.nodes.conversions import cloud_to_msg, colour_to_image, depth_to_image, rgb_to_image
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import publish
@@ -34,8 +34,16 @@ ESTIMATED = ('applied', 'value', 'std_dev', 'trusted', 'inliers', 'total', 'age_
 class Outputs:
     """The publishers of one camera, below its namespace. `on_demand` is called when subscribers come and go."""
 
-    def __init__(self, node: Node, namespace: str, on_demand: Callable[[], None], health: Health) -> None:
+    def __init__(
+        self,
+        node: Node,
+        namespace: str,
+        given: DepthNodeParameters,
+        on_demand: Callable[[], None],
+        health: Health,
+    ) -> None:
         self._node, self._namespace, self._on_demand, self._health = node, namespace, on_demand, health
+        self._rectifies = given.rectify and not given.rectified_input
         self._publishers: list[Publisher] = []
         self._cloud_maker = CloudMaker()
 
@@ -46,6 +54,8 @@ class Outputs:
             self._confidence = self._advertise(Image, 'depth/confidence')
             self._colour = self._advertise(Image, 'depth/color')
             self._points = self._advertise(PointCloud2, 'points')
+            if self._rectifies:
+                self._rectified = self._advertise(Image, 'image_rect')
             if InferenceStats:
                 self._stats = self._advertise(InferenceStats, 'stats')
                 self._scale = self._advertise(ScaleEstimate, 'scale')
@@ -95,7 +105,7 @@ class Outputs:
             self._info.publish(info)
 
     def publish_views(self, depth: DepthMap, frame: Frame, header: Header, given: DepthNodeParameters) -> None:
-        """Publish the cloud, if the camera is calibrated, the confidence and the colour picture."""
+        """Publish the cloud and the rectified picture, if the camera is calibrated, confidence and the colours."""
         if depth.camera and _wanted(self._points):
             options = given.cloud_options
             points = self._cloud_maker.make(depth, _coloured_at(depth, frame.rgb), options)
@@ -103,6 +113,9 @@ class Outputs:
         if depth.confidence is not None and _wanted(self._confidence):
             confidence = depth.confidence[:: given.depth_stride, :: given.depth_stride]
             self._confidence.publish(depth_to_image(confidence, '32FC1', header))
+        if self._rectifies and frame.camera and _wanted(self._rectified):  # of the same size: camera_info is for both
+            rgb = _coloured_at(depth, frame.rgb)[:: given.depth_stride, :: given.depth_stride]
+            self._rectified.publish(rgb_to_image(rgb, header))
         if _wanted(self._colour):
             z_m = np.ascontiguousarray(depth.z_m[:: given.depth_stride, :: given.depth_stride])
             rgb = colourise(z_m, given.colour_near_m, given.colour_far_m)

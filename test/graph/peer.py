@@ -36,6 +36,7 @@ OUTPUTS = {
     'stats': InferenceStats,
     'scale': ScaleEstimate,
 }
+ON_REQUEST = {'image_rect': Image}  # with rectify only
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 FIRST_STAMP_NS = 1_700_000_000_123_456_789
 _stamps_ns = itertools.count(FIRST_STAMP_NS, 33_333_333)
@@ -139,7 +140,7 @@ class Peer:
         for topic in topics:
             heard = self.received[topic] = []
             self._subscriptions[topic] = self.node.create_subscription(
-                OUTPUTS[topic], topic, heard.append, profile or qos(reliability)
+                (OUTPUTS | ON_REQUEST)[topic], topic, heard.append, profile or qos(reliability)
             )
 
     def unsubscribe(self, *topics: str) -> None:
