@@ -44,6 +44,9 @@ class CloudNodeParameters(CloudParameters, Changeable):
 
     max_range_m: float = of_cloud('max_range_m')
     colour: bool = parameter(False, 'Wait for the `rgb/image` of the stamp of each depth image.', changes=NEVER)
+    diagnostics_period_s: float = parameter(
+        1.0, 'Time between two messages on /diagnostics.', changes=NEVER, bounds=(0.1, 60.0)
+    )
     rectified_input: bool = parameter(True, 'The depth image is rectified: P describes it, not K and D.', changes=NEVER)
 
     def __post_init__(self) -> None:

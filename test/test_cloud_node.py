@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed (pip: the extra ros)')
 pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip install builds it)')
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from graph.peer import BEST_EFFORT, RELIABLE, Peer, a_header, a_picture, an_image, an_info, qos
 from graph.process import NodeProcess
 from rcl_interfaces.srv import SetParameters
@@ -137,3 +138,32 @@ def test_colours_are_those_of_the_image_with_the_same_stamp(open_consumer, colou
     points = cloud_from_msg(consumer.cloud(rgb=rgb, colour_first=colour_first))
     packed = points['rgb'].copy().view(np.uint32)
     np.testing.assert_array_equal(np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1), rgb)
+
+
+def test_diagnostics_say_how_it_is(open_consumer) -> None:
+    """OK with rates, ERROR with the reason after an image it cannot take, OK again after the next cloud."""
+    consumer, heard = open_consumer('/well', diagnostics_period_s=0.2), []
+    peer = consumer.peer
+    peer.node.create_subscription(DiagnosticArray, '/diagnostics', lambda array: heard.extend(array.status), 10)
+
+    def told(condition) -> DiagnosticStatus:
+        heard.clear()
+        ours = lambda: next((s for s in heard if s.name == '/well/cloud: cloud' and condition(s)), None)
+        return peer.until(ours, 'diagnostics')
+
+    assert told(lambda s: s.level == DiagnosticStatus.OK).message == 'idle: no output has a subscriber'
+    peer.subscribe('points')
+    consumer.cloud()
+    values = {each.key: each.value for each in told(lambda s: s.message.startswith('cloud at')).values}
+    assert int(values['frames received']) >= int(values['frames processed']) >= 1
+    assert float(values['making p50 (ms)']) > 0 and float(values['latency p50 (ms)'])
+    bad = an_image(a_picture())
+
+    def refused() -> DiagnosticStatus | None:
+        consumer.depth.publish(bad)
+        peer.spin(0.1)
+        return next((s for s in heard if s.name == '/well/cloud: cloud' and s.level == DiagnosticStatus.ERROR), None)
+
+    assert 'rgb8' in peer.until(refused, 'an error').message
+    consumer.cloud()
+    told(lambda s: s.message.startswith('cloud at'))

@@ -13,6 +13,7 @@ pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test
 
 import yaml
 
+from dav2_ros.cloud_parameters import CloudNodeParameters
 from dav2_ros.estimator import FOCAL_CORRECTIONS
 from dav2_ros.nodes.parameters import DepthNodeParameters, to_yaml
 from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
@@ -23,9 +24,13 @@ BOUNDED = [each for each in FIELDS if each.metadata['bounds']]
 CHOSEN = [each for each in FIELDS if each.metadata['choices']]
 
 
-def test_the_shipped_file_is_the_one_derived_from_the_code() -> None:
-    shipped = (ROOT / 'config' / 'depth.yaml').read_text()
-    assert shipped == to_yaml(), 'run `python -m dav2_ros.nodes.parameters` and commit config/depth.yaml'
+@pytest.mark.parametrize(('name', 'kind'), [('depth', DepthNodeParameters), ('cloud', CloudNodeParameters)])
+def test_the_shipped_files_are_those_derived_from_the_code(name: str, kind: type) -> None:
+    shipped = (ROOT / 'config' / f'{name}.yaml').read_text()
+    assert shipped == to_yaml(kind, name), f'run `python -m dav2_ros.nodes.parameters` and commit config/{name}.yaml'
+    values = yaml.safe_load(shipped)['/**']['ros__parameters']
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    assert kind(**given) == kind()
 
 
 def test_the_file_read_back_is_every_default_with_its_type() -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cloud node: any depth image in, the same clouds out as the depth node's.
 
-    depth/image, depth/camera_info, rgb/image -> [newest wins] -> CloudMaker -> points
+    depth/image, depth/camera_info, rgb/image -> [newest wins] -> CloudMaker -> points, /diagnostics
 
 Depth is 32FC1 metres or 16UC1 millimetres, of a depth camera or a recording as well as ours. With `colour`, a depth
 image waits for the colour image of its stamp, registered to it: of the same camera, of any size.
@@ -11,10 +11,12 @@ image waits for the colour image of its stamp, registered to it: of the same cam
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -28,10 +30,11 @@ from dav2_ros.frames import DepthMap
 from dav2_ros.nodes import parameters
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
-from dav2_ros.nodes.diagnostics import SparingLog
+from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.latest import Worker
 from dav2_ros.nodes.qos import publish, subscribe
 from dav2_ros.nodes.spin import spin
+from dav2_ros.scale.readings import stamp_ns
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 UNPAIRED = 8  # images of one kind that wait for the other
@@ -52,37 +55,40 @@ class CloudNode(Node):
         super().__init__('cloud', **options)
         self.parameters = parameters.declare(self, CloudNodeParameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._log = SparingLog(self.get_logger())
+        self._health = Health(self.get_logger(), 'cloud', 'making')
         self._maker = CloudMaker()
         self._subscriptions_open: list[Subscription] = []
-        self._worker = Worker(self._process, lambda: None, 'cloud').__enter__()
-        self._points = publish(self, PointCloud2, 'points', matched=self._follow_demand, warn=self._warn)
-        self.create_timer(DEMAND_S, self._follow_demand, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._worker = Worker(self._process, self._health.dropped, 'cloud').__enter__()
+        self._points = publish(self, PointCloud2, 'points', matched=self._follow_demand, warn=self._health.warn)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
+        self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
+        self.create_timer(DEMAND_S, self._follow_demand, clock=steady)
 
     def close(self) -> None:
         """Finish the cloud in hand."""
         self._worker.__exit__()
-
-    def _warn(self, cause: str, sentence: str) -> None:
-        if sentence:
-            self._log.error(sentence)
 
     def _follow_demand(self) -> None:
         """Listen exactly while somebody wants points."""
         wanted = self._points.get_subscription_count() > 0
         if wanted and not self._subscriptions_open:
             self._infos, self._waiting = RecentInfos(), {'depth': {}, 'colour': {}}
+            self._health.listening()
             topics = {'depth/camera_info': (CameraInfo, self._infos.add)}
             topics['depth/image'] = (Image, lambda image: self._receive('depth', image))
             if self.parameters.colour:
                 topics['rgb/image'] = (Image, lambda image: self._receive('colour', image))
-            self._subscriptions_open = [subscribe(self, k, t, f, warn=self._warn) for t, (k, f) in topics.items()]
+            warn = self._health.warn
+            self._subscriptions_open = [subscribe(self, k, t, f, warn=warn) for t, (k, f) in topics.items()]
         elif not wanted:
             for subscription in self._subscriptions_open:
                 self.destroy_subscription(subscription)
             self._subscriptions_open = []
 
     def _receive(self, kind: str, image: Image) -> None:
+        if kind == 'depth':
+            self._health.received()
         if not self.parameters.colour:
             self._worker.put(Pair(image, None))
             return
@@ -93,15 +99,24 @@ class CloudNode(Node):
             mine[stamp] = image
             if len(mine) > UNPAIRED:
                 mine.pop(next(iter(mine)))
-                self._log.error(f'{UNPAIRED} {kind} images have no {other} image of their stamp: set colour to false.')
+                why = f'{UNPAIRED} {kind} images have no {other} image of their stamp: set colour to false.'
+                self._health.warn('colour', why)
+                if kind == 'depth':
+                    self._health.dropped('no colour image of its stamp')
         else:
+            self._health.warn('colour', '')
             self._worker.put(Pair(image, partner) if kind == 'depth' else Pair(partner, image))
 
     def _process(self, pair: Pair) -> None:
+        started_ms = 1e3 * time.perf_counter()
         try:
-            self._points.publish(self._cloud(pair))
+            cloud = self._cloud(pair)
+            making_ms = 1e3 * time.perf_counter() - started_ms
+            self._points.publish(cloud)
+            latency_ms = 1e-6 * (self.get_clock().now().nanoseconds - stamp_ns(pair.depth))
+            self._health.processed(latency_ms, making_ms)
         except Exception as error:  # a bad image: the next one gets its chance
-            self._log.error(f'No cloud: {error}')
+            self._health.failed(' '.join(str(error).split()))
 
     def _cloud(self, pair: Pair) -> PointCloud2:
         header, options = pair.depth.header, self.parameters.cloud_options
@@ -123,6 +138,12 @@ class CloudNode(Node):
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
+
+    def _publish_diagnostics(self) -> None:
+        listening, name = bool(self._subscriptions_open), f'{self.get_fully_qualified_name()}: cloud'
+        array = DiagnosticArray(status=[self._health.status(name, 'active', listening, {}, {})])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
 
 
 def main(args: list[str] | None = None) -> int:

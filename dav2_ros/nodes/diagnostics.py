@@ -36,10 +36,11 @@ class SparingLog:
 class Health:
     """What happened since activation: received = processed + dropped + failed + the frames in hand.
 
-    Failures and warnings go to the log too, sparingly.
+    Failures and warnings go to the log too, sparingly. `what` is made of an image, most of the time by `stage`.
     """
 
-    def __init__(self, logger: RcutilsLogger) -> None:
+    def __init__(self, logger: RcutilsLogger, what: str = 'depth', stage: str = 'engine') -> None:
+        self._what, self._stage = what, stage
         self._lock = threading.Lock()
         self._log = SparingLog(logger)
         self.reset()
@@ -54,7 +55,7 @@ class Health:
             self._arrivals_s: deque[float] = deque(maxlen=WINDOW)
             self._done_s: deque[float] = deque(maxlen=WINDOW)
             self._latencies_ms: deque[float] = deque(maxlen=WINDOW)
-            self._engine_ms: deque[float] = deque(maxlen=WINDOW)
+            self._stage_ms: deque[float] = deque(maxlen=WINDOW)
             self._since_s = time.monotonic()
 
     def listening(self) -> None:
@@ -80,21 +81,21 @@ class Health:
             self.counts['lost'] += count
             return self.counts['lost'], self.counts['received']
 
-    def processed(self, latency_ms: float, engine_ms: float) -> None:
-        """Count an image that became depth."""
+    def processed(self, latency_ms: float, stage_ms: float) -> None:
+        """Count an image that something was made of."""
         with self._lock:
             self.counts['processed'] += 1
             self.error = ''
             self._done_s.append(time.monotonic())
             self._latencies_ms.append(latency_ms)
-            self._engine_ms.append(engine_ms)
+            self._stage_ms.append(stage_ms)
 
     def failed(self, sentence: str) -> None:
         """Count an image that was refused or lost to an error."""
         with self._lock:
             self.counts['failed'] += 1
             self.error = self.last_error = sentence
-            self._log.error(f'No depth: {sentence}')
+            self._log.error(f'No {self._what}: {sentence}')
 
     def broken(self, sentence: str) -> None:
         """Note that something other than a frame failed."""
@@ -130,8 +131,8 @@ class Health:
                 'output rate (Hz)': _number(_rate_hz(self._done_s, now_s)),
                 'latency p50 (ms)': _number(_percentile(self._latencies_ms, 50)),
                 'latency p95 (ms)': _number(_percentile(self._latencies_ms, 95)),
-                'engine p50 (ms)': _number(_percentile(self._engine_ms, 50)),
-                'engine p95 (ms)': _number(_percentile(self._engine_ms, 95)),
+                f'{self._stage} p50 (ms)': _number(_percentile(self._stage_ms, 50)),
+                f'{self._stage} p95 (ms)': _number(_percentile(self._stage_ms, 95)),
                 **facts,
                 **warnings,
                 'last error': self.last_error,
@@ -153,7 +154,7 @@ class Health:
             return DiagnosticStatus.OK, 'idle: no output has a subscriber'
         if silence:
             return DiagnosticStatus.STALE, silence
-        return DiagnosticStatus.OK, f'depth at {_rate_hz(self._done_s, now_s):.1f} Hz'
+        return DiagnosticStatus.OK, f'{self._what} at {_rate_hz(self._done_s, now_s):.1f} Hz'
 
 
 def _rate_hz(times_s: deque[float], now_s: float) -> float:

@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dav2_ros.cloud_parameters import CloudParameters
+from dav2_ros.cloud_parameters import CloudNodeParameters, CloudParameters
 from dav2_ros.estimator_parameters import EstimatorParameters
 from dav2_ros.nodes.camera_parameters import CamerasParameters
 from dav2_ros.parameter import ANY_TIME, NEVER, Changeable, check, parameter
@@ -100,17 +100,17 @@ def _declare(node: Node, each: Field, descriptor: ParameterDescriptor) -> Any:
     return tuple(given or ())
 
 
-def to_yaml() -> str:
-    """Return config/depth.yaml: every parameter at its default, with its meaning."""
+def to_yaml(kind: type = DepthNodeParameters, what: str = 'depth') -> str:
+    """Return config/depth.yaml, or that of another node: every parameter at its default, with its meaning."""
     lines = [
         '# SPDX-FileCopyrightText: 2026 The dav2_ros authors',
         '# SPDX-License-Identifier: Apache-2.0',
-        '# Every parameter of the depth node at its default. Derived from the code: write it again with',
+        f'# Every parameter of the {what} node at its default. Derived from the code: write it again with',
         '# `python -m dav2_ros.nodes.parameters`, or copy it and keep the lines that you change.',
         '/**:',
         '  ros__parameters:',
     ]
-    for each in fields(DepthNodeParameters):
+    for each in fields(kind):
         about = each.metadata
         notes = [about['meaning']]
         notes += [f'From {about["bounds"][0]} to {about["bounds"][1]}.'] if about['bounds'] else []
@@ -129,4 +129,6 @@ def _choices(choices: tuple[str, ...]) -> str:
 
 
 if __name__ == '__main__':
-    (Path(__file__).parents[2] / 'config' / 'depth.yaml').write_text(to_yaml())
+    config = Path(__file__).parents[2] / 'config'
+    (config / 'depth.yaml').write_text(to_yaml())
+    (config / 'cloud.yaml').write_text(to_yaml(CloudNodeParameters, 'cloud'))
