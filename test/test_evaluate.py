@@ -24,7 +24,7 @@ from dav2_ros.frames import Frame
 from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
-from dav2_training import evaluate_pairs
+from dav2_training import evaluate_disparity, evaluate_pairs
 from dav2_training.cli import app, main
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.sets import open_set
@@ -289,3 +289,34 @@ class TestPairs:
         for result in data['results']:
             right = sum(int(r['right']) for r in rows if r['model'] == result['model'])
             assert result['accuracy'] == pytest.approx(right / 6)
+
+
+class TestDisparity:
+    @pytest.mark.parametrize(('factor', 'offset'), [(1.0, 0.0), (5.0, -2.0)])
+    def test_an_affine_disparity_is_equal_to_the_truth_and_draws_no_difference(self, factor, offset):
+        found = evaluate_disparity.judge(Oracle(SCENES, 'relative', factor, offset), SCENES, range(3), 0, worst=2)
+        assert found.means['ssim'] == pytest.approx(1.0, abs=1e-5)
+        assert found.means['mae'] == pytest.approx(0.0, abs=1e-5)
+        assert len(found.worst) == 2
+        for pictures in found.worst:
+            _, (_, truth), (_, fitted), (_, difference) = pictures.panels
+            assert np.abs(truth.astype(int) - fitted).mean() < 1
+            assert difference.min() > 240  # white: right
+
+    def test_metres_are_judged_as_their_inverse(self):
+        metric, relative = (
+            evaluate_disparity.judge(Oracle(SCENES, kind), SCENES, range(3), 0, worst=0)
+            for kind in ('metric', 'relative')
+        )
+        assert metric.means == pytest.approx(relative.means, abs=1e-6)
+
+    def test_the_command_writes_what_it_prints(self, relative_model, tmp_path):
+        pytest.importorskip('jinja2')
+        names = {kind: tmp_path / f'out.{kind}' for kind in ('json', 'csv', 'html')}
+        done = run(relative_model, '--disparity', '--frames', 2, '--height', 56, '--width', 70,
+                   *(word for kind, path in names.items() for word in (f'--{kind}', path)))  # fmt: skip
+        assert done.exit_code == 0, done.output
+        data = json.loads(names['json'].read_text())
+        assert read_data(names['html'].read_text()) == data
+        rows = list(csv.DictReader(names['csv'].open()))
+        assert data['results'][0]['ssim'] == pytest.approx(np.mean([float(r['ssim']) for r in rows]), rel=1e-5)

@@ -5,6 +5,7 @@
     dav2-train evaluate vitt-procedural
     dav2-train evaluate v2-relative-small v2-metric-indoor-small --data nyuv2 --root /data/nyuv2 --html out/nyu.html
     dav2-train evaluate v2-relative-small --data da2k --root /data/DA-2K
+    dav2-train evaluate v2-relative-small --data blendedmvs --root /data/blendedmvs   # disparity: SSIM and differences
 
 Every number stands under a protocol, which is printed with it. A metric model is judged in its own metres, with the
 camera of each picture; a relative one after its unknown factor and offset were fitted.
@@ -25,7 +26,7 @@ from dav2_ros.evaluation import report
 from dav2_ros.evaluation.alignment import ALIGNMENTS
 from dav2_ros.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from dav2_ros.evaluation.results import write_csv, write_json
-from dav2_training import evaluate_pairs, evaluation_report
+from dav2_training import evaluate_disparity, evaluate_pairs, evaluation_report
 from dav2_training.data import sets
 from dav2_training.data.rendered import WORLDS
 from dav2_training.data.sample import DataError, DepthSet
@@ -127,6 +128,9 @@ def main(
     device: Annotated[str, typer.Option(help='auto, cpu, cuda ...')] = 'auto',
     size: Annotated[int, typer.Option(help='Short side of the network input; 0 is that of training.')] = 0,
     details: Annotated[bool, typer.Option(help='Boundary F1, and SSIM of disparity, too.')] = True,
+    disparity: Annotated[
+        bool, typer.Option('--disparity', help='Compare disparity even where metres are known.')
+    ] = False,
     worst: Annotated[int, typer.Option(help='Worst pictures of each model on the page.')] = 6,
     json_to: Annotated[Optional[Path], typer.Option('--json', help='Write the numbers here.')] = None,  # noqa: UP045
     csv_to: Annotated[Optional[Path], typer.Option('--csv', help='Write a line per picture here.')] = None,  # noqa: UP045
@@ -143,6 +147,10 @@ def main(
     options = tuple((name, str(value)) for name, value in {'data': data, 'split': split, **runs}.items() if value)
     if data == 'da2k':
         evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, **files)
+        return
+    if disparity or (data not in HELD_OUT and sets.about(data).truth == 'disparity'):
+        where = (opened.title, opened.samples, opened.indices, opened.threads)
+        evaluate_disparity.run(models, *where, options, worst, runs, **files)
         return
     chosen = protocol(rule or BY_SET.get(data, data if data in PROTOCOLS else 'plain'))
     results, pictures = evaluate(models, opened, chosen, align=align or (), details=details, worst=worst, **runs)
