@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what the package costs on this machine, as tables and as JSON under bench/results/.
 
-`bench/run.py engines` measures one part alone; the parts are around, rendering, node and engines. The engines are
+`bench/run.py engines` measures one part alone; the parts are around, rendering, node, bags and engines. The engines are
 measured by `dav2 bench`, in files of their own, and drawn in docs/pictures/engines.png.
 
 Timings are wall-clock milliseconds, median and p95 of the runs counted, after a warm-up; targets are those of the
@@ -32,7 +32,7 @@ from rich.table import Table
 from dav2_ros.frames import Frame
 
 HEIGHT, WIDTH = 480, 640
-PARTS = ('around', 'rendering', 'node', 'engines')
+PARTS = ('around', 'rendering', 'node', 'bags', 'engines')
 RESULTS = Path(__file__).parent / 'results'
 LATEST = RESULTS / 'latest.json'
 DEMO = Path(__file__).parents[1] / 'dav2_ros' / 'bags' / 'bundled' / 'demo'
@@ -158,12 +158,14 @@ def machine() -> dict[str, object]:
 
 def steps(parts: list[str], frames: int) -> None:
     """Measure what is timed in this process or by the node, print and keep it."""
+    import bags
     from node import overhead
 
     sections = {
         'around': ('around the network, 640x480', around_the_network),
         'rendering': ('procedural scenes', rendering),
         'node': ('the node, 640x480, depth and cloud subscribed', lambda: overhead(frame(), frames)),
+        'bags': ('dav2 bag run, per frame of 640x480 (target: 0.9 of the engine alone)', bags.overhead),
     }
     console = Console()
     kept = json.loads(LATEST.read_text()) if LATEST.exists() else {}
