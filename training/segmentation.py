@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dav2_ros.network.presets import PATCH, PRESETS
 from dav2_ros.network.vit import VisionTransformer
 from dav2_training.data.labels import IGNORE
+from dav2_training.ranks import sum_over_ranks
 
 
 class Segmenter(nn.Module):
@@ -44,16 +45,18 @@ class Segmenter(nn.Module):
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross entropy over the labelled pixels, scores brought to the labels' size; 0 where none is labelled.
+    """Mean cross entropy over the labelled pixels of all processes; 0 where none is labelled.
+
+    Scores are brought to the size of the labels.
 
     Args:
         scores: (B, classes, h, w).
         labels: (B, H, W) uint8 with IGNORE.
     """
-    if not (labels != IGNORE).any():
-        return (scores * 0.0).sum()
     scores = F.interpolate(scores.float(), labels.shape[-2:], mode='bilinear', align_corners=False)
-    return F.cross_entropy(scores, labels.long(), ignore_index=IGNORE)
+    total = F.cross_entropy(scores, labels.long(), ignore_index=IGNORE, reduction='sum')
+    pixels = (labels != IGNORE).sum().float()
+    return sum_over_ranks(total) / sum_over_ranks(pixels).clamp_min(1)
 
 
 @dataclass(frozen=True, eq=False)
