@@ -82,8 +82,9 @@ class TestDinov2:
         config = Dinov2Config(
             hidden_size=384, num_attention_heads=6, num_hidden_layers=12, image_size=518, patch_size=14
         )
-        other = Dinov2Model(config).eval()
-        other.load_state_dict(renamed(file))
+        config.save_pretrained(tmp_path)
+        save_file(renamed(file), tmp_path / 'model.safetensors', metadata={'format': 'pt'})
+        other = Dinov2Model.from_pretrained(tmp_path).eval()
         image = torch.randn(1, 3, 518, 518, generator=torch.Generator().manual_seed(2))
         with torch.no_grad():
             _, tokens = network(image, features=True)
