@@ -59,6 +59,8 @@ FILES = {
 def random_file(preset: str, path: Path) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     found = {name: 0.05 * torch.randn(shape, generator=generator) for name, shape in FILES[preset].items()}
+    for name in found:  # so that every block does something
+        found[name] += float(name.endswith(('norm.weight', 'norm1.weight', 'norm2.weight', 'gamma')))
     torch.save(found, path)
     return found
 
@@ -89,7 +91,7 @@ class TestDinov2:
         with torch.no_grad():
             _, tokens = network(image, features=True)
             wanted = other(image).last_hidden_state[:, 1:]
-        torch.testing.assert_close(tokens, wanted, atol=2e-4, rtol=1e-4)
+        torch.testing.assert_close(tokens, wanted, atol=1e-3, rtol=1e-4)
         assert all(torch.equal(file[name], tensor) for name, tensor in network.pretrained.state_dict().items())
 
     def test_weights_of_another_size_and_with_registers_are_refused(self, tmp_path: Path) -> None:

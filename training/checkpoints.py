@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 # What a run may change on its way: where it runs and how often it tells and keeps, not what comes out of it.
-FREE = {'accelerator', 'strategy', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
+FREE = {'accelerator', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
         'log_every', 'tensorboard', 'root', 'cache'}  # fmt: skip
 
 

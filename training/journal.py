@@ -64,8 +64,8 @@ class Journal:
 
     def remark(self, done: int, line: str) -> None:
         """Tell one line."""
-        self.progress.console.print(f'step {done}: {line}')
         if self.tells:
+            self.progress.console.print(f'step {done}: {line}')
             self.log.write(f'# step {done}: {line}\n')
             self.log.flush()
         if self.board:
@@ -81,7 +81,8 @@ class Journal:
             self.progress.console.print(yaml.safe_dump(config, sort_keys=False).rstrip(), highlight=False)
             self.progress.console.print(f'devices: {devices}; batch {self.config.batch} = {dealt}', highlight=False)
         for line in described(batch):
-            self.progress.console.print(f'first batch: {line}', highlight=False)
+            if self.tells:
+                self.progress.console.print(f'first batch: {line}', highlight=False)
 
     def _forget(self) -> None:
         if self.path.is_file():

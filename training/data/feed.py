@@ -33,6 +33,10 @@ class RelativeBatch:
     cut: Tensor  # (B, H, W) bool: pasted in from another picture, whose scale and shift are others
     pseudo: Tensor  # (B,) bool: labelled by a teacher, perturbed strongly
 
+    def pin_memory(self) -> RelativeBatch:
+        """Copy to memory from which a GPU can fetch by itself; the loader asks for it."""
+        return RelativeBatch(*(x.pin_memory() for x in (self.rgb, self.disparity, self.cut, self.pseudo)))
+
 
 class Joined:
     """Data sets one after another, as one."""

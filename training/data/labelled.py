@@ -40,21 +40,25 @@ class LabelFolder:
             os.replace(beside, path)
         self.done = {int(index) for index, name in _lines(folder, 'done-*.tsv') if label_path(folder, name).is_file()}
         self.bad = {int(index) for index, _ in _lines(folder, 'bad-*.tsv')}
+        for path in (self._log('done'), self._log('bad')):
+            if path.is_file() and not path.read_bytes().endswith(b'\n'):  # cut off by a kill
+                path.write_bytes(path.read_bytes() + b'\n')
 
     def add_done(self, pictures: Sequence[tuple[int, str]]) -> None:
         """Note pictures whose labels are written."""
-        self._append(f'done-{self.rank:05d}.tsv', pictures)
+        self._append(self._log('done'), pictures)
 
     def add_bad(self, pictures: Sequence[tuple[int, str]]) -> None:
         """Note pictures that cannot be labelled, each with the reason."""
-        self._append(f'bad-{self.rank:05d}.tsv', [(index, ' '.join(reason.split())) for index, reason in pictures])
+        self._append(self._log('bad'), [(index, ' '.join(reason.split())) for index, reason in pictures])
 
-    def _append(self, file: str, pictures: Sequence[tuple[int, str]]) -> None:
+    def _log(self, kind: str) -> Path:
+        return self.folder / f'{kind}-{self.rank:05d}.tsv'
+
+    def _append(self, path: Path, pictures: Sequence[tuple[int, str]]) -> None:
         if pictures:
-            path = self.folder / file
-            torn = path.is_file() and path.stat().st_size and not path.read_bytes()[-1:] == b'\n'
             with path.open('a') as log:
-                log.write('\n' * bool(torn) + ''.join(f'{index}\t{text}\n' for index, text in pictures))
+                log.write(''.join(f'{index}\t{text}\n' for index, text in pictures))
 
 
 def _lines(folder: Path, pattern: str) -> list[tuple[str, str]]:

@@ -38,7 +38,10 @@ def parts(make: Make, start: int, slots: list[range], workers: int = 0, pin: boo
         prefetch_factor=4 if workers else None,
         pin_memory=pin,
     )
-    return iter(loader)
+    for made in loader:
+        if isinstance(made, DataError):  # raised in a worker it would come with a page of its history
+            raise made
+        yield made
 
 
 def draw(source: Any, number: int, seed: int) -> Any:
@@ -61,4 +64,7 @@ class _Parts(Dataset):
 
     def __getitem__(self, i: int) -> Any:
         step, part = divmod(i, len(self.slots))
-        return self.make(step, self.slots[part])
+        try:
+            return self.make(step, self.slots[part])
+        except DataError as error:
+            return error
