@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def by_mcap(path: Path, recorded: Iterable[tuple[str, Any, int]], **options: Any
 def plain(message: Any) -> Any:
     """Turn a message of rosbags into the dictionaries that mcap-ros2-support writes."""
     if hasattr(message, '__msgtype__'):
-        names = [name for name in message.__dataclass_fields__ if name != '__msgtype__']
+        names = [each.name for each in fields(message) if each.name.islower() and each.name[0] != '_']
         return {name: plain(getattr(message, name)) for name in names}
     if isinstance(message, np.ndarray):
         return message.tobytes() if message.dtype == np.uint8 else message.tolist()

@@ -140,9 +140,7 @@ class TestWhatIsWritten:
 
 def same_fields(theirs, ours) -> None:
     """Compare a message of mcap-ros2-support with one of rosbags, field by field."""
-    for name in ours.__dataclass_fields__:
-        if name == '__msgtype__':
-            continue
+    for name in (each.name for each in dataclasses.fields(ours) if each.name.islower() and each.name[0] != '_'):
         one, other = getattr(theirs, name), getattr(ours, name)
         if hasattr(other, '__dataclass_fields__'):
             same_fields(one, other)

@@ -25,6 +25,7 @@ from dav2_ros.evaluation.drift import Drift, drift, frame_scale
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
 from dav2_ros.evaluation.report import FramePictures
+from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap
 from dav2_ros.media.overlap import ahead
 
@@ -159,7 +160,7 @@ class _Frames:
         self, truth: Truth, estimator: DepthEstimator, given: BagParameters, tallies: dict[str, _Tally], wanted: Wanted
     ) -> None:
         self._truth, self._estimator, self._given, self._tallies = truth, estimator, given, tallies
-        self._wanted, self._scale = wanted, BagScale(given)
+        self._wanted, self._finish, self._scale = wanted, Finish(), BagScale(given)
         self._heap: list[tuple[float, int, FramePictures]] = []
         self._refused: dict[str, int] = {}
 
@@ -171,6 +172,7 @@ class _Frames:
         look = look_at(item.frame, self._given, confidence=False)
         self._estimator.keep([look.plan(self._estimator.size)])
         ((depth, timings),) = self._estimator.estimate_many([look])
+        depth = self._finish.apply(depth, item.frame.rgb, self._given)
         raw = replace(depth, z_m=depth.z_m.copy())
         scaled, _ = self._scale.correct(depth, item)  # even of frames without truth: its filter lives on them
         if known is None:

@@ -20,7 +20,7 @@ HEADER = ('frames', 'AbsRel', 'SqRel m', 'RMSE m', 'RMSE log', 'log10', 'SILog',
 MORE = ('bias', 'coverage', 'scale spread', 'scale per min', 'flicker p95', 'engine ms', 'frame ms')
 CSV_HEADER = ('model', 'engine', 'variant', 'stamp_ns', *METRICS, 'scale', 'coverage', 'engine_ms', 'total_ms')
 VARIANTS = {
-    'raw': 'raw: as the estimator gives it.',
+    'raw': 'raw: in the metres of the estimator, steadied as the parameters say.',
     'median': 'median: multiplied, frame by frame, by the median of truth over depth; what is left is shape.',
     'scaled': 'scaled: by the scale_source of the parameters, as the node would.',
 }
