@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from sets.truth import picture
+from typer.testing import CliRunner
 
 pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
 
@@ -28,6 +29,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.scale.pose import Pose
 from dav2_training.data import sets
+from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 
 NONE = ('plumb_bob', (0.0,) * 5)  # as CameraInfo says that there is no distortion
@@ -349,10 +351,10 @@ class TestFolder:
 
 
 def test_the_command(bag, tmp_path):
-    program = Path(sys.executable).with_name('dav2-train')
-    command = [program, 'data', 'extract', bag, tmp_path / 'out', '--image-topic', '/front/image/compressed']
-    done = subprocess.run([*command, '--lidar-topic', '/lidar'], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert 'pictures (7 of train, 3 of val)' in done.stdout
-    failed = subprocess.run([*command, '--lidar-topic', '/none'], capture_output=True, text=True)
-    assert failed.returncode == 1 and failed.stderr.startswith('dav2: /none is not in')
+    command = [str(bag), str(tmp_path / 'out'), '--image-topic', '/front/image/compressed']
+    done = CliRunner().invoke(data_app, ['extract', *command, '--lidar-topic', '/lidar'])
+    assert done.exit_code == 0, done.output
+    assert 'pictures (7 of train, 3 of val)' in done.output
+    for wrong in (['--lidar-topic', '/none'], ['--lidar-topic', '/lidar', '--sensor-xyz', '1,2']):
+        failed = CliRunner().invoke(data_app, ['extract', *command, *wrong])
+        assert failed.exit_code == 1 and failed.stderr.startswith('dav2: ') and failed.stderr.count('\n') == 1

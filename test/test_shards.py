@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from sets.folder import write as write_folder
 from sets.truth import picture, write_picture
+from typer.testing import CliRunner
 
 from dav2_training.data import sets
+from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 from dav2_training.data.shard_format import from_steps, to_steps
 from dav2_training.data.shard_writer import ShardConfig, write_shards
@@ -71,8 +73,8 @@ class TestWriter:
             assert (a.name, a.camera) == (b.name, b.camera) and np.array_equal(a.rgb, b.rgb)
             np.testing.assert_allclose(b.z_m, a.z_m, rtol=1.42e-4)
 
-    def test_processes_write_the_same_files(self, scenes, tmp_path):
-        config = ShardConfig('procedural', str(scenes), 'train', per_shard=4)
+    def test_processes_write_the_same_files(self, pictures, tmp_path):
+        config = ShardConfig('folder', str(pictures), per_shard=8)
         shard(config, tmp_path / 'one')
         shard(config, tmp_path / 'two', workers=2)
         names = sorted(path.name for path in (tmp_path / 'one').iterdir())
@@ -116,24 +118,24 @@ class TestWriter:
             bgr = cv2.imdecode(np.frombuffer(each['jpg'], np.uint8), cv2.IMREAD_COLOR)
             assert np.array_equal(bgr[..., ::-1], back[i].rgb)
 
-    def test_a_killed_writer_goes_on_where_it_was(self, scenes, tmp_path):
+    def test_a_killed_writer_goes_on_where_it_was(self, pictures, tmp_path):
         program = (
             'import sys, time\nfrom pathlib import Path\n'
             'from dav2_training.data.shard_writer import ShardConfig, write_shards\n'
-            "config = ShardConfig('procedural', sys.argv[1], 'train', per_shard=1)\n"
+            "config = ShardConfig('folder', sys.argv[1], per_shard=1)\n"
             'for done, of in write_shards(config, Path(sys.argv[2])):\n'
             '    print(done, flush=True)\n    time.sleep(0.2)\n'
         )
-        command = [sys.executable, '-c', program, str(scenes), str(tmp_path / 'killed')]
+        command = [sys.executable, '-c', program, str(pictures), str(tmp_path / 'killed')]
         writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert writer.stdout.readline() == '1\n'
         time.sleep(0.1)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         with pytest.raises(DataError, match='not whole yet'):
-            sets.open_set('shards-metres', tmp_path / 'killed')
+            sets.open_set('shards', tmp_path / 'killed')
         first = (tmp_path / 'killed/000000.tar').stat().st_mtime_ns
-        config = ShardConfig('procedural', str(scenes), 'train', per_shard=1)
+        config = ShardConfig('folder', str(pictures), per_shard=1)
         shard(config, tmp_path / 'killed')
         shard(config, tmp_path / 'straight')
         assert (tmp_path / 'killed/000000.tar').stat().st_mtime_ns == first
@@ -179,3 +181,10 @@ class TestStream:
     def test_more_readers_than_files_are_refused(self, shards):
         with pytest.raises(DataError, match='6 tar files are too few for 7'):
             next(stream(shards, parts=7))
+
+
+def test_the_command(pictures, tmp_path):
+    done = CliRunner().invoke(data_app, ['shard', 'folder', str(pictures), str(tmp_path / 'out'), '--per-shard', '5'])
+    assert done.exit_code == 0, done.output
+    assert '3 tar files' in done.output and 'the data set `shards`' in done.output
+    assert len(sets.open_set('shards', tmp_path / 'out')) == 12
