@@ -116,8 +116,13 @@ def per_region(loss: Callable[..., Tensor], predicted: Tensor, target: Tensor, v
     Args:
         cut: (B, H, W) bool, True where the second picture was pasted; all False for a whole picture.
     """
-    share = cut.to(torch.float32).mean((1, 2))
-    return (1.0 - share) * loss(predicted, target, valid & ~cut) + share * loss(predicted, target, valid & cut)
+    found = loss(predicted, target, valid & ~cut)
+    some = cut.flatten(1).any(1)
+    if not some.any():
+        return found
+    share = cut[some].to(found.dtype).mean((1, 2))
+    pasted = loss(predicted[some], target[some], (valid & cut)[some])
+    return found.index_put((some,), (1.0 - share) * found[some] + share * pasted)
 
 
 def _mean(x: Tensor, valid: Tensor) -> Tensor:
