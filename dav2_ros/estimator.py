@@ -143,6 +143,10 @@ class DepthEstimator:
         self._shelf.open(plan)
         return plan
 
+    def begin(self, plan: ResizePlan) -> bool:
+        """Let a thread open the engine of a plan; True once `estimate_many` need not wait for it."""
+        return self._shelf.begin(plan)
+
     def keep(self, plans: Collection[ResizePlan]) -> None:
         """Close the engines of all other shapes; one whose builder is at work ends when it can."""
         self._shelf.keep(plans)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera, one depth node.
+"""One camera, one depth node; many cameras start with cameras.launch.py, which includes this.
 
     ros2 launch dav2_ros depth.launch.py image:=/camera/image_raw
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+import yaml
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -62,8 +63,7 @@ def _start(context: LaunchContext) -> list[Node]:
     given = {name: value for name, value in context.launch_configurations.items() if value}
     if 'params_file' in given and not Path(given['params_file']).is_file():  # launch_ros would only warn
         raise RuntimeError(f'params_file {given["params_file"]} is not a file: give the path of a YAML file.')
-    image = given['image']
-    remappings = [('image', image), ('camera_info', given.get('camera_info') or camera_info_of(image))]
+    remappings = topics_of(given)
     share = FindPackageShare('dav2_ros')
     # the file first, the arguments last: each layer wins over those before it
     parameters = [PathJoinSubstitution([share, 'config', 'depth.yaml'])]
@@ -94,7 +94,26 @@ def _start(context: LaunchContext) -> list[Node]:
 def typed(name: str) -> ParameterValue:
     """Give an argument the type of its parameter: 20 for a float is 20.0, 1 for a string stays text."""
     kind = type(PARAMETERS[name].default) if name in PARAMETERS else bool
+    kind = list[str] if kind is tuple else kind
     return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def topics_of(given: dict[str, str]) -> list[tuple[str, str]]:
+    """Return how the node's topics are named: those of its camera, or of each of its cameras."""
+    image, info = given['image'], given.get('camera_info') or camera_info_of(given['image'])
+    cameras = yaml.safe_load(given.get('cameras', '[]'))
+    if not isinstance(cameras, list):
+        raise RuntimeError(f'cameras is {given["cameras"]}: put the names in brackets, cameras:=[front,rear].')
+    if not cameras:
+        return [('image', image), ('camera_info', info)]
+    if '{camera}' not in image or '{camera}' not in info:
+        raise RuntimeError(f'image is {image}, camera_info {info}: put {{camera}} where the name of a camera belongs.')
+    of_each = {'image': image, 'camera_info': info}
+    return [
+        (f'{camera}/{own}', topic.replace('{camera}', str(camera)))
+        for camera in cameras
+        for own, topic in of_each.items()
+    ]
 
 
 def camera_info_of(image: str) -> str:

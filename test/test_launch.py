@@ -160,7 +160,9 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(laun
     )  # fmt: skip
     node = peer('/launched/two', 'image', 'camera_info')
     node.wait_for_state('unconfigured')
-    wanted = {each.name: each.default for each in fields(DepthNodeParameters)}
+    wanted = {
+        each.name: list(each.default) if each.default == () else each.default for each in fields(DepthNodeParameters)
+    }
     wanted |= every | this
     wanted |= {'max_range_m': 7.0, 'depth_stride': 5, 'colour_near_m': 1.0, 'autostart': False}
     wanted |= {'model': str(random_model), 'use_sim_time': True}
@@ -183,12 +185,37 @@ def test_a_node_of_another_name_listens_to_the_camera_info_it_was_given(launch, 
     assert graph.count_subscribers('/rig/left/image') == 0
 
 
+def test_many_cameras_have_one_node_that_listens_to_each(launch, peer, random_model):
+    launched = launch(
+        'cameras.launch.py', 'cameras:=[front,rear]', 'image:=/rig/{camera}/image_raw', 'namespace:=/launched/many',
+        f'model:={random_model}', 'cloud_stride:=2',
+    )  # fmt: skip
+    cameras = [
+        peer(f'/launched/many/{name}', f'/rig/{name}/image_raw', f'/rig/{name}/camera_info')
+        for name in ('front', 'rear')
+    ]
+    for camera in cameras:
+        camera.until(lambda camera=camera: camera.node.count_publishers(f'{camera.namespace}/points'), 'the node')
+        camera.only('depth/image', 'points')
+    for camera in cameras:
+        answer = camera.show(a_picture())
+        assert answer.z_m.shape == (48, 64) and answer['points'].width == 32
+    nodes = cameras[0].node.get_node_names_and_namespaces()
+    assert [node for node in nodes if node[1].startswith('/launched/many') and node[0] != 'peer'] == [
+        ('depth', '/launched/many')
+    ]
+    assert launched.interrupt() == 0
+    assert 'Traceback' not in launched.log and not launched.has_processes()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
         (['image:=/cam/image_raw/compressed'], 'image:=/cam/image_raw input_transport:=compressed'),
         (['max_range_m:=far'], "'far'"),
         (['params_file:=nowhere.yaml'], 'nowhere.yaml is not a file'),
+        (['cameras:=front'], 'cameras:=[front,rear]'),
+        (['cameras:=[front,rear]', 'image:=/image_raw'], 'put {camera} where'),
     ],
 )
 def test_a_bad_argument_ends_the_launch_and_is_named(launch, arguments, says):
@@ -215,6 +242,15 @@ class TestArguments:
         arguments = {argument.name for argument in self.description('depth.launch.py').get_launch_arguments()}
         assert arguments >= {each.name for each in fields(DepthNodeParameters)}
         assert arguments >= {'image', 'camera_info', 'namespace', 'name', 'params_file', 'use_sim_time', 'rviz'}
+
+    def test_the_topics_of_each_camera_carry_its_name(self):
+        topics_of = runpy.run_path(str(ROOT / 'launch/depth.launch.py'))['topics_of']
+        assert topics_of({'image': '/a/{camera}/image_raw', 'cameras': '[front, rear]'}) == [
+            ('front/image', '/a/front/image_raw'),
+            ('front/camera_info', '/a/front/camera_info'),
+            ('rear/image', '/a/rear/image_raw'),
+            ('rear/camera_info', '/a/rear/camera_info'),
+        ]
 
     @pytest.mark.parametrize(
         ('image', 'camera_info'),

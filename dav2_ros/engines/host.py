@@ -28,12 +28,15 @@ class HostEngine:
         """See `Engine.infer`; the result is the engine's. Pictures go one by one: a CPU gains nothing by more."""
         depths = self._depths[: len(pictures)]
         for picture, depth in zip(pictures, depths, strict=True):
-            found = self._run(self._resizer.apply(picture)[None])[0]
-            if self.spec.output == 'camera':
-                self._resizer.undo(found, depth)
-            else:
-                np.copyto(depth, found)
+            self._undo(self._run(self._resizer.apply(picture)[None])[0], depth)
         return depths
+
+    def _undo(self, found: np.ndarray, depth: np.ndarray) -> None:
+        """Bring (h, w) of the network to `depth`, of the shape that comes out."""
+        if self.spec.output == 'camera':
+            self._resizer.undo(found, depth)
+        else:
+            np.copyto(depth, found)
 
     def _warm_up(self) -> None:
         plan = self.spec.plan

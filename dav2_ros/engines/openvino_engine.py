@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class OpenVinoEngine(HostEngine):
         self.precision = self._choose_precision()
         self._quantised = find_quantised(checkpoint, spec.plan) if self.precision == 'int8' else None
         self.calibration = self._quantised.calibration if self._quantised else ''
-        self._request = None
+        self._requests: list = []
 
     def _choose_device(self) -> str:
         device = 'cpu' if self.spec.device == 'auto' else self.spec.device
@@ -77,7 +78,8 @@ class OpenVinoEngine(HostEngine):
 
     def __enter__(self) -> OpenVinoEngine:
         try:
-            self._request = self._read(self._obtain()).create_infer_request()
+            compiled = self._read(self._obtain())
+            self._requests = [compiled.create_infer_request() for _ in range(self.spec.batch)]
             self._warm_up()
         except RuntimeError as error:
             if isinstance(error, EngineError):
@@ -90,7 +92,7 @@ class OpenVinoEngine(HostEngine):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._request = None
+        self._requests = []
 
     @property
     def is_built(self) -> bool:
@@ -127,7 +129,30 @@ class OpenVinoEngine(HostEngine):
             # A pinned thread waits for its core while the node receives and publishes on it.
             threads = len(os.sched_getaffinity(0))
             settings |= {'INFERENCE_NUM_THREADS': threads, 'ENABLE_CPU_PINNING': False}
+            settings |= {'NUM_STREAMS': min(self.spec.batch, threads)} if self.spec.batch > 1 else {}
         return settings
 
+    @cached_property
+    def _images(self) -> np.ndarray:
+        plan = self.spec.plan
+        return np.empty((self.spec.batch, 1, 3, plan.net_height, plan.net_width), np.float32)
+
     def _run(self, image: np.ndarray) -> np.ndarray:
-        return self._request.infer([image], share_inputs=True, share_outputs=True)[0]
+        return self._requests[0].infer([image], share_inputs=True, share_outputs=True)[0]
+
+    def infer(self, pictures: np.ndarray) -> np.ndarray:
+        """See `Engine.infer`. Several pictures are in work at once, each on cores of its own.
+
+        On two cores a picture of the bundled model takes 7.6 ms so; 10.0 ms one after the other on both cores, and
+        7.9 ms in a graph of four.
+        """
+        if len(pictures) == 1:
+            return super().infer(pictures)
+        depths = self._depths[: len(pictures)]
+        for request, image, picture in zip(self._requests, self._images, pictures):
+            np.copyto(image[0], self._resizer.apply(picture))  # whose buffer is the next picture's too
+            request.start_async([image], share_inputs=True)
+        for request, depth in zip(self._requests, depths):
+            request.wait()
+            self._undo(request.get_output_tensor().data[0], depth)
+        return depths

@@ -66,6 +66,10 @@ class Pipeline:
             except Exception as error:  # a bad frame: the next one gets its chance
                 channel.health.failed(sentence(error))
         self.estimator.keep({channel.plan for channel in self.channels.values() if channel.plan})
+        if len(self.channels) > 1:  # or the others would wait while the engine of a new shape opens
+            for channel in [channel for channel in shown if not self.estimator.begin(channel.plan)]:
+                del shown[channel]
+                channel.health.dropped('while its engine opens')
         for channel, (depth, timings) in self._estimate(shown):
             try:
                 channel.publish(shown[channel], depth, timings, self.estimator)

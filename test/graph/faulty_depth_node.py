@@ -17,10 +17,9 @@ sound = TorchEngine.infer
 
 
 def infer(self: TorchEngine, pictures: np.ndarray) -> np.ndarray:
-    if pictures.max() == 0:
+    if not pictures.any(axis=(1, 2, 3)).all():
         raise RuntimeError('out of memory (the test says so)')
-    if pictures.min() == 255:
-        time.sleep(SLOW_S)
+    time.sleep(SLOW_S * int((pictures == 255).all(axis=(1, 2, 3)).sum()))
     return sound(self, pictures)
 
 
