@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dav2_ros.evaluation.alignment import ALIGNMENTS
 from dav2_ros.evaluation.metrics import depth_metrics
 from dav2_ros.evaluation.protocols import PROTOCOLS, ProtocolError, protocol
 
@@ -122,3 +124,19 @@ def test_ranges_add_up_to_the_whole():
 def test_a_name_that_there_is_not_is_one_sentence():
     with pytest.raises(ProtocolError, match='kitti_garg'):
         protocol('kiti')
+
+
+def test_the_documentation_tells_every_protocol_and_every_alignment():
+    text = (Path(__file__).parents[1] / 'docs' / 'evaluation.md').read_text()
+    rows = [[cell.strip().strip('`') for cell in line.split('|')[1:-1]] for line in text.splitlines() if '| `' in line]
+    told = {row[0]: row[1:] for row in rows}
+    assert set(told) == set(PROTOCOLS) | set(ALIGNMENTS)
+    for name, each in PROTOCOLS.items():
+        title, limits, part, relative, metric = told[name]
+        to = f'from {each.min_m:g}' if np.isinf(each.max_m) else f'{each.min_m:g} to {each.max_m:g}'
+        assert (title, limits, relative, metric) == (each.title, to, each.relative, each.metric)
+        assert (part == 'all') == (each.crop is None)
+        assert each.crop is None or each.crop.size is None or part == str(each.crop)
+    assert {name: told[name][0] for name in ALIGNMENTS} == ALIGNMENTS
+    assert [name for name, each in PROTOCOLS.items() if not each.clamps] == list(PROTOCOLS)[-3:]
+    assert [name for name, each in PROTOCOLS.items() if each.far == 'leave'] == ['plain']
