@@ -16,6 +16,7 @@ from dav2_ros.evaluation.da2k import Da2kScore, Pair, PairScore, Picture, gather
 from dav2_ros.evaluation.report import Figure, Pictures, Report, Table
 from dav2_ros.evaluation.results import percent, write_csv, write_json
 from dav2_ros.media.colour import palette
+from dav2_training.annotation.propose import nearness_rank
 from dav2_training.data.da2k import Da2k
 from dav2_training.judging import ahead
 from dav2_training.predictors import Predictor, open_predictor
@@ -72,13 +73,8 @@ def draw(predict: Predictor, rgb: np.ndarray, prediction: np.ndarray, picture: P
 
 def shades(prediction: np.ndarray, kind: str) -> np.ndarray:
     """Paint a prediction by rank, near red and far blue: only the order counts here. Returns (H, W, 3) uint8."""
-    nearness = prediction if kind == 'relative' else -prediction
-    known = np.isfinite(nearness)
-    levels = np.zeros(nearness.shape, np.uint8)
-    if known.any():
-        low, high = np.percentile(nearness[known], (1, 99))
-        share = np.clip((nearness[known] - low) / max(high - low, 1e-12), 0, 1)
-        levels[known] = np.rint(254 - 253 * share)
+    ranks = nearness_rank(prediction, kind)
+    levels = np.where(np.isnan(ranks), 0, np.rint(254 - 253 * np.nan_to_num(ranks))).astype(np.uint8)
     levels[np.isposinf(prediction)] = 255
     return palette()[levels]
 
