@@ -19,7 +19,7 @@ from recordings import CAMERA, a_depth, a_drive, by_rosbags, stamp
 from dav2_ros.bags import DEMO_BAG, BagError
 from dav2_ros.bags.evaluate import METRICS, NUMBERS, VARIANTS, Wanted, evaluate
 from dav2_ros.bags.frames import Pictures
-from dav2_ros.bags.parameters import BagParameters, read_parameters
+from dav2_ros.bags.parameters import read_parameters
 from dav2_ros.bags.reader import BagReader
 from dav2_ros.bags.sensor import Sensor
 from dav2_ros.bags.thresholds import read_threshold
@@ -31,7 +31,7 @@ from dav2_ros.frames import DepthMap
 from dav2_ros.models import checkpoints
 
 FRAMES = 6
-FLOWN = ['steady:=none', 'remove_flying:=false'] * hasattr(BagParameters(), 'steady')
+PLAIN = ['steady:=none']
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -63,7 +63,7 @@ def drive(tmp_path_factory):
 
 
 def judged(drive, factor, *settings, source='depth', distances=(), **wanted):
-    given = read_parameters(None, [*FLOWN, *settings])[0]
+    given = read_parameters(None, [*PLAIN, *settings])[0]
     with BagReader(drive) as bag:
         truth = TapeTruth(list(distances)) if distances else SensorTruth(Sensor(bag, source, '', given))
         sensor = Sensor(bag, given.scale_source, '', given) if given.scale_source in ('lidar', 'depth') else None
@@ -153,7 +153,7 @@ def call(*args):
 class TestCommand:
     def test_the_bundled_model_on_the_bundled_recording_is_as_good_as_it_was(self, tmp_path):
         """Stored when this test was written; fp32 PyTorch, 6 frames."""
-        asked = [part for setting in FLOWN for part in ('-p', setting)]
+        asked = [part for setting in PLAIN for part in ('-p', setting)]
         done = call(DEMO_BAG, '--engine', 'torch', '-p', 'precision:=fp32', '--frames', 6, '-o', tmp_path, *asked)
         assert done.exit_code == 0, done.output
         found = json.loads((tmp_path / 'evaluation.json').read_text())
