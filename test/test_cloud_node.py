@@ -146,10 +146,12 @@ def test_diagnostics_say_how_it_is(open_consumer) -> None:
     peer = consumer.peer
     peer.node.create_subscription(DiagnosticArray, '/diagnostics', lambda array: heard.extend(array.status), 10)
 
+    def ours() -> list[DiagnosticStatus]:
+        return [each for each in heard if each.name == '/well/cloud: cloud']
+
     def told(condition) -> DiagnosticStatus:
         heard.clear()
-        ours = lambda: next((s for s in heard if s.name == '/well/cloud: cloud' and condition(s)), None)
-        return peer.until(ours, 'diagnostics')
+        return peer.until(lambda: next(filter(condition, ours()), None), 'diagnostics')
 
     assert told(lambda s: s.level == DiagnosticStatus.OK).message == 'idle: no output has a subscriber'
     peer.subscribe('points')
@@ -162,7 +164,7 @@ def test_diagnostics_say_how_it_is(open_consumer) -> None:
     def refused() -> DiagnosticStatus | None:
         consumer.depth.publish(bad)
         peer.spin(0.1)
-        return next((s for s in heard if s.name == '/well/cloud: cloud' and s.level == DiagnosticStatus.ERROR), None)
+        return next((each for each in ours() if each.level == DiagnosticStatus.ERROR), None)
 
     assert 'rgb8' in peer.until(refused, 'an error').message
     consumer.cloud()
