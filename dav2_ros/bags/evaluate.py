@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import dataclasses
-import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-import cv2
 import numpy as np
 
 from dav2_ros.bags import BagError
@@ -19,6 +16,7 @@ from dav2_ros.bags.frames import Pictures, Refused, Seen
 from dav2_ros.bags.parameters import BagParameters
 from dav2_ros.bags.run import BagScale, look_at
 from dav2_ros.bags.truth import Compared, Truth, compare
+from dav2_ros.bags.worst import WorstFrames
 from dav2_ros.estimator import DepthEstimator, Timings
 from dav2_ros.evaluation import flicker
 from dav2_ros.evaluation.drift import Drift, drift, frame_scale
@@ -26,14 +24,13 @@ from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
 from dav2_ros.evaluation.report import FramePictures
 from dav2_ros.finish import Finish
-from dav2_ros.frames import DepthMap
 from dav2_ros.media.overlap import ahead
 
 VARIANTS = ('raw', 'median', 'scaled')
 METRICS = tuple(each.name for each in dataclasses.fields(DepthMetrics))
 NUMBERS = (*METRICS, 'bias', 'coverage', 'drift_spread', 'drift_per_minute', 'flicker_p95', 'flips', 'engine_ms',
            'total_ms')  # fmt: skip
-SHOWN_PX = 480  # of the worst frames' pictures, across
+APART_S = 0.5  # frames farther apart say nothing of flicker
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class _Tally:
         self.rows: list[FrameRow] = []
         self._ranges = RangeTable(EDGES_M, np.zeros((len(EDGES_M) - 1, 6)))
         self._clips: list[flicker.Flicker] = []
-        self._before: Compared | None = None
+        self._before: tuple[Compared | None, int] = None, 0
 
     def add(self, seen: Seen, both: Compared, timings: Timings) -> bool:
         """Take in a frame; False if nothing of it can be compared."""
@@ -107,11 +104,14 @@ class _Tally:
         self.rows.append(FrameRow(seen.frame.stamp_ns, metrics, scale, both.coverage, timings.engine_ms, spent_ms))
         self._ranges = self._ranges + by_range(both.z_m, within)
         if both.is_dense:
-            if self._before is not None and self._before.z_m.shape == both.z_m.shape:
-                maps, truths = (self._before.z_m, both.z_m), (self._before.true_m, both.true_m)
-                self._clips.append(flicker.flicker(maps, truths))
-            self._before = both
+            self._look_for_flicker(seen.frame.stamp_ns, both)
         return True
+
+    def _look_for_flicker(self, stamp_ns: int, both: Compared) -> None:
+        before, before_ns = self._before
+        if before is not None and before.z_m.shape == both.z_m.shape and 0 < stamp_ns - before_ns <= 1e9 * APART_S:
+            self._clips.append(flicker.flicker((before.z_m, both.z_m), (before.true_m, both.true_m)))
+        self._before = both, stamp_ns
 
     def judged(self, model: str, engine: str) -> Judged:
         stamps = [row.stamp_ns for row in self.rows]
@@ -161,7 +161,7 @@ class _Frames:
     ) -> None:
         self._truth, self._estimator, self._given, self._tallies = truth, estimator, given, tallies
         self._wanted, self._finish, self._scale = wanted, Finish(), BagScale(given)
-        self._heap: list[tuple[float, int, FramePictures]] = []
+        self._worst = WorstFrames(wanted.worst)
         self._refused: dict[str, int] = {}
 
     def look(self, item: Seen | Refused) -> None:
@@ -188,24 +188,13 @@ class _Frames:
                 self._tallies['scaled'].add(item, compare(known, scaled), timings)
         except ValueError as error:
             return self._refuse(str(error))
-        self._keep_if_bad(item, known, raw)
+        rows = self._tallies['raw'].rows
+        at_s = 1e-9 * (rows[-1].stamp_ns - rows[0].stamp_ns)
+        self._worst.offer(rows[-1].metrics, at_s, item.frame, known, raw)
         return None
 
     def _refuse(self, why: str) -> None:
         self._refused[why] = self._refused.get(why, 0) + 1
-
-    def _keep_if_bad(self, seen: Seen, known: Any, raw: DepthMap) -> None:
-        """Keep the worst frames, as pictures."""
-        row, number = self._tallies['raw'].rows[-1], len(self._tallies['raw'].rows)
-        badness = row.metrics.abs_rel
-        if not self._wanted.worst or (len(self._heap) >= self._wanted.worst and badness <= self._heap[0][0]):
-            return
-        at_s = 1e-9 * (row.stamp_ns - self._tallies['raw'].rows[0].stamp_ns)
-        caption = f'{at_s:.1f} s: AbsRel {badness:.3f}, of {row.metrics.pixels} known distances'
-        shown = FramePictures(caption, *_small(seen.frame.rgb, truth_picture(known, raw), raw.z_m))
-        heapq.heappush(self._heap, (badness, number, shown))
-        if len(self._heap) > self._wanted.worst:
-            heapq.heappop(self._heap)
 
     def evaluation(self) -> Evaluation:
         """Return all that was found; raises BagError if that is nothing."""
@@ -215,31 +204,4 @@ class _Frames:
         about = self._estimator.describe()
         engine = f'{about["engine"]} {about["precision"]}'
         judged = tuple(tally.judged(about['model'], engine) for tally in self._tallies.values() if tally.rows)
-        worst = tuple(shown for _, _, shown in sorted(self._heap, key=lambda each: -each[0]))
-        return Evaluation(judged, worst, self._refused)
-
-
-def truth_picture(known: Any, depth: DepthMap) -> np.ndarray:
-    """Return (H, W) float32: known distances where they fall on the picture, NaN elsewhere."""
-    if isinstance(known, DepthMap):
-        return known.z_m
-    from dav2_ros.scale.evidence import Points
-    from dav2_ros.scale.visible import in_picture, nearest_returns
-
-    sparse = np.full(depth.z_m.shape, np.nan, np.float32)
-    if isinstance(known, Points) and depth.camera:
-        xyz_m, at = in_picture(known.xyz_m, depth.camera)
-        seen = nearest_returns(at, xyz_m[:, 2], sparse.shape)
-        u, v = np.rint(at[seen]).astype(np.intp).T
-        inside = (u >= 0) & (v >= 0) & (u < sparse.shape[1]) & (v < sparse.shape[0])
-        sparse[v[inside], u[inside]] = xyz_m[seen, 2][inside]
-    return sparse
-
-
-def _small(rgb: np.ndarray, *maps: np.ndarray) -> Iterable[np.ndarray]:
-    """Return a picture and maps, small enough to keep."""
-    step = max(1, round(rgb.shape[1] / SHOWN_PX))
-    size = (-(-rgb.shape[1] // step), -(-rgb.shape[0] // step))
-    yield cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if step > 1 else rgb
-    for each in maps:
-        yield each[::step, ::step].copy()
+        return Evaluation(judged, self._worst.pictures(), self._refused)

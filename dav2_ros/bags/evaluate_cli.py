@@ -82,9 +82,11 @@ def _judge(
 
     with BagReader(path) as bag, Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task('opening the engine', total=None)
-        truth = _truth(bag, given, *of)
         sensor = Sensor(bag, given.scale_source, topics[2], given) if given.scale_source in KINDS else None
         pictures = Pictures(bag, given, topic=topics[0], info_topic=topics[1], sensor=sensor)
+        # what a sensor sees belongs to the nearest picture, not to the first within the tolerance
+        nearest = min(given.scale_tolerance_s, 0.5 * pictures.period_s + 1e-3)
+        truth = _truth(bag, replace(given, scale_tolerance_s=nearest), *of)
 
         def watch(done: int, total: int) -> None:
             bar.update(task, description=f'{given.model}, {given.engine}', completed=done, total=total)

@@ -70,6 +70,12 @@ class Pictures:
         self._infos = Infos(bag, self.info_topic)
         self._rectification = Rectification(math.radians(given.max_hfov_deg), say)
 
+    @property
+    def period_s(self) -> float:
+        """Time between two pictures; 1 for a single one."""
+        first_ns, last_ns = self._bag.span_ns or (0, 0)
+        return 1e-9 * (last_ns - first_ns) / (self.count - 1) if self.count > 1 else 1.0
+
     def read(
         self, others: Mapping[str, Callable[[Recorded], None]] | None = None, *, skip: Callable[[Recorded], bool]
     ) -> Iterator[Seen | Refused]:
