@@ -19,6 +19,7 @@ from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
 from dav2_ros.view.cli import view
+from dav2_ros.web.cli import web
 
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(bag_app, name='bag')
@@ -26,6 +27,7 @@ app.add_typer(models_app, name='models')
 app.add_typer(cache_app, name='cache')
 app.command()(infer)
 app.command()(view)
+app.command()(web)
 app.command()(verify)
 app.command()(export)
 app.command()(bench)

@@ -29,15 +29,22 @@ Say = Callable[[str], None]
 
 
 class Task:
-    """Estimate all that was named; `failures` has a sentence for each that could not be."""
+    """Estimate all that was named; `failures` has a sentence for each that could not be.
 
-    def __init__(self, results: Results, hfov_deg: float, fit_range: bool, frames: bool) -> None:
+    `progress` is told of each picture and frame; by default a bar in the terminal.
+    """
+
+    def __init__(
+        self, results: Results, hfov_deg: float, fit_range: bool, frames: bool, progress: Progress | None = None
+    ) -> None:
         self._results, self._hfov_deg, self._fit_range, self._frames = results, hfov_deg, fit_range, frames
         self.failures: list[str] = []
         console = Console(stderr=True)
         self.status = console.status('')
         columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = progress or Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        )
 
     def run(self, estimator: DepthEstimator, found: list[Source | MediaError], say: Say) -> None:
         """Estimate the pictures, then the videos; `say` gets a line for each. Raises EngineError, OSError."""

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a visitor may bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dav2_ros.media.images import MediaError
+from dav2_ros.media.sources import PICTURES, VIDEOS
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one visitor may ask for at once."""
+
+    upload_mb: int = 200
+    pixels: int = 50_000_000
+    pictures: int = 100
+    video_frames: int = 3000
+
+    def check_count(self, paths: Sequence[Path]) -> None:
+        """Raise MediaError for no pictures, and for too many."""
+        if not 0 < len(paths) <= self.pictures:
+            raise MediaError(f'{len(paths)} pictures: choose 1 to {self.pictures}.')
+
+    def check_picture(self, path: Path) -> None:
+        """Raise MediaError for what is no picture by its name or its beginning, or too large."""
+        self._check_file(path, PICTURES)
+        from PIL import Image, UnidentifiedImageError  # comes with Gradio
+
+        try:
+            with Image.open(path) as picture:  # reads no pixels yet
+                width, height = picture.size
+        except UnidentifiedImageError as error:
+            raise MediaError(f'{path.name} is not a picture.') from error
+        except Image.DecompressionBombError:
+            width, height = self.pixels, 2
+        except (OSError, SyntaxError, ValueError) as error:  # by the decoder that it begins like
+            raise MediaError(f'{path.name} is a damaged picture.') from error
+        if width * height > self.pixels:
+            raise MediaError(f'{path.name} has more than {self.pixels / 1e6:.0f} million pixels: make it smaller.')
+
+    def check_video(self, path: Path) -> None:
+        """Raise MediaError for what is no video by its name, or too large."""
+        self._check_file(path, VIDEOS)
+
+    def _check_file(self, path: Path, kinds: frozenset[str]) -> None:
+        if path.suffix.lower() not in kinds:
+            raise MediaError(f'{path.name} is none of {" ".join(sorted(kinds))}.')
+        if path.stat().st_size > 1_000_000 * self.upload_mb:
+            raise MediaError(f'{path.name} has more than {self.upload_mb} MB.')
