@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
@@ -91,3 +92,12 @@ class CloudMaker:
 def make_cloud(depth: DepthMap, rgb: np.ndarray | None, **options: float) -> np.ndarray:
     """Make one cloud that nobody else owns; the options are those of CloudOptions."""
     return CloudMaker().make(depth, rgb, CloudOptions(**options))
+
+
+def coloured_at(depth: DepthMap, rgb: np.ndarray) -> np.ndarray:
+    """Return the picture on the grid of the depth."""
+    height, width = depth.z_m.shape
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = height * width < rgb.shape[0] * rgb.shape[1]
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from dav2_ros.bags import messages
@@ -16,7 +15,7 @@ from dav2_ros.bags.definitions import DEFINITIONS, INFERENCE_STATS, SCALE_ESTIMA
 from dav2_ros.bags.parameters import BagParameters
 from dav2_ros.bags.writer import BagWriter
 from dav2_ros.camera_info import info_fields_for
-from dav2_ros.cloud import CloudMaker
+from dav2_ros.cloud import CloudMaker, coloured_at
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.pixels import to_mm
 from dav2_ros.scale.filter import Scale
@@ -102,12 +101,3 @@ class BagOutputs:
 
     def _write(self, topic: str, message: Any, each: Estimated) -> None:
         self._bag.write(f'{self._prefix}/{topic}', message, each.log_ns)
-
-
-def coloured_at(depth: DepthMap, rgb: np.ndarray) -> np.ndarray:
-    """Return the picture on the grid of the depth."""
-    height, width = depth.z_m.shape
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = height * width < rgb.shape[0] * rgb.shape[1]
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from dav2_ros.cloud import CloudMaker
+from dav2_ros.cloud import CloudMaker, coloured_at
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.colour import colourise
 from dav2_ros.nodes.camera_info import camera_info_for
@@ -108,13 +107,13 @@ class Outputs:
         """Publish the cloud and the rectified picture, if the camera is calibrated, confidence and the colours."""
         if depth.camera and _wanted(self._points):
             options = given.cloud_options
-            points = self._cloud_maker.make(depth, _coloured_at(depth, frame.rgb), options)
+            points = self._cloud_maker.make(depth, coloured_at(depth, frame.rgb), options)
             self._points.publish(cloud_to_msg(points, header, is_dense=options.is_dense))
         if depth.confidence is not None and _wanted(self._confidence):
             confidence = depth.confidence[:: given.depth_stride, :: given.depth_stride]
             self._confidence.publish(depth_to_image(confidence, '32FC1', header))
         if self._rectifies and frame.camera and _wanted(self._rectified):  # of the same size: camera_info is for both
-            rgb = _coloured_at(depth, frame.rgb)[:: given.depth_stride, :: given.depth_stride]
+            rgb = coloured_at(depth, frame.rgb)[:: given.depth_stride, :: given.depth_stride]
             self._rectified.publish(rgb_to_image(rgb, header))
         if _wanted(self._colour):
             z_m = np.ascontiguousarray(depth.z_m[:: given.depth_stride, :: given.depth_stride])
@@ -142,15 +141,6 @@ class Outputs:
                 **numbers,
             )
         )
-
-
-def _coloured_at(depth: DepthMap, rgb: np.ndarray) -> np.ndarray:
-    """Return the picture on the grid of the depth."""
-    height, width = depth.z_m.shape
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = height * width < rgb.shape[0] * rgb.shape[1]
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _wanted(publisher: Publisher) -> bool:
