@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what the package costs on this machine, as tables and as JSON under bench/results/.
 
-`bench/run.py engines` measures one part alone; the parts are around, rendering, node, bags and engines. The engines are
-measured by `dav2 bench`, in files of their own, and drawn in docs/pictures/engines.png.
+`bench/run.py engines` measures one part alone; the parts are around, rendering, node, bags, cameras and engines. The
+engines are measured by `dav2 bench`, in files of their own, and drawn in docs/pictures/engines.png.
 
 Timings are wall-clock milliseconds, median and p95 of the runs counted, after a warm-up; targets are those of the
 project, not asserted: a shared machine misses them now and then.
@@ -32,7 +32,7 @@ from rich.table import Table
 from dav2_ros.frames import Frame
 
 HEIGHT, WIDTH = 480, 640
-PARTS = ('around', 'rendering', 'node', 'bags', 'engines')
+PARTS = ('around', 'rendering', 'node', 'bags', 'cameras', 'engines')
 RESULTS = Path(__file__).parent / 'results'
 LATEST = RESULTS / 'latest.json'
 DEMO = Path(__file__).parents[1] / 'dav2_ros' / 'bags' / 'bundled' / 'demo'
@@ -149,6 +149,17 @@ def engines(rounds: int) -> None:
         subprocess.run([sys.executable, '-m', 'dav2_ros.cli', 'bench', *order, *rest, *kept], check=True)
 
 
+def cameras() -> None:
+    """Compare one node for four cameras with four nodes, print and keep it."""
+    from cameras import compare, show
+
+    console = Console()
+    with console.status('four cameras'):
+        found = {'machine': machine(), **compare(frame())}
+    console.print(show(found))
+    (RESULTS / 'cameras.json').write_text(json.dumps(found, indent=1) + '\n')
+
+
 def machine() -> dict[str, object]:
     """Say what was measured on."""
     from dav2_ros.benchmark.machine import machine
@@ -199,8 +210,10 @@ def main() -> None:
     asked = parser.parse_args()
     parts = asked.part or list(PARTS)
     RESULTS.mkdir(exist_ok=True)
-    if within := [part for part in parts if part != 'engines']:
+    if within := [part for part in parts if part not in ('cameras', 'engines')]:
         steps(within, asked.frames)
+    if 'cameras' in parts:
+        cameras()
     if 'engines' in parts:
         engines(asked.rounds)
 

@@ -251,7 +251,7 @@ def test_under_overload_every_camera_gets_its_turn(rig) -> None:
     for camera in cameras:
         camera.spin(1.0)
     served = [len(camera.received['depth/image']) for camera in cameras]
-    assert min(served) >= 3 and max(served) - min(served) <= 2, served
+    assert min(served) >= 2 and max(served) - min(served) <= 2, served
     for camera, last in zip(cameras, before, strict=True):
         now = camera.values()
         count = {kind: int(now[f'frames {kind}']) - int(last[f'frames {kind}']) for kind in
