@@ -22,6 +22,7 @@ from dav2_ros.models import checkpoints, registry
 from dav2_ros.models.info import ModelError, ModelInfo, read_facts
 from dav2_training import export
 from dav2_training.config import FitConfig
+from dav2_training.data.renderer import Batch
 from dav2_training.fit import fit
 
 ROOT = Path(__file__).parents[1]
@@ -32,9 +33,17 @@ RELATIVE = ModelInfo('order', 'vitt', 'relative', train_size=56, license='Apache
 def trained(out: Path, info: ModelInfo | None) -> Path:
     """Leave what the loop leaves after two steps of no meaning."""
     network = random_network(info.max_depth_m if info else None)
-    images = torch.zeros(1, 3, 28, 28)
-    config = FitConfig(steps=2, batch=1, precision='32-true', accelerator='cpu')
-    fit(network, config, lambda start: iter([images] * 9), lambda n, x: n(x).mean(), lambda n: 'fine', out, info=info)
+    batch = Batch(torch.zeros(1, 3, 28, 28), torch.ones(1, 28, 28), torch.ones(1))
+    config = FitConfig(steps=2, batch=1, precision='32-true', accelerator='cpu', tensorboard=False)
+    fit(
+        network,
+        config,
+        lambda start, share: iter([batch] * 9),
+        lambda n, b: n(b.rgb).mean(),
+        lambda n: '',
+        out,
+        info=info,
+    )
     return out / 'last.pt'
 
 
