@@ -71,15 +71,23 @@ def _reading(folder: Path) -> Iterator[Any]:
     except ImportError as error:
         raise DataError('Reading LSUN needs lmdb: pip install "dav2_ros[train]".') from error
     try:
-        with _database(folder, os.getpid()).begin() as transaction:
+        with _database(folder).begin() as transaction:
             yield transaction
     except lmdb.Error as error:
         raise decode.unreadable(folder / 'data.mdb', error) from error
 
 
 @lru_cache(maxsize=64)
-def _database(folder: Path, process: int) -> Any:
-    """Open a database once in each process: one that was opened before a fork must not be used after it."""
+def _database(folder: Path) -> Any:
+    """Open a database once in each process."""
     import lmdb
 
-    return lmdb.open(str(folder), readonly=True, lock=False, readahead=False)
+    database, path = lmdb.open(str(folder), readonly=True, lock=False, readahead=False), folder / 'data.mdb'
+    bytes_used = (database.info()['last_pgno'] + 1) * database.stat()['psize']
+    if bytes_used > path.stat().st_size:  # reading what is mapped but not there would end the process
+        raise decode.unreadable(path, f'it ends early: {bytes_used} bytes are in use')
+    return database
+
+
+# One opened before a fork can be neither used nor opened again after it: all are closed, and opened when needed.
+os.register_at_fork(before=_database.cache_clear)
