@@ -121,7 +121,8 @@ def _progress() -> Iterator[tuple]:
 
     console = Console(stderr=True)
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[fps]}'))
-    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+    quiet = not console.is_terminal  # nothing in a log
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None, fps='')
 
         def watch(at: Progress) -> None:

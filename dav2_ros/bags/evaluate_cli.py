@@ -80,7 +80,9 @@ def _judge(
     from rich.console import Console
     from rich.progress import Progress
 
-    with BagReader(path) as bag, Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # nothing in a log
+    with BagReader(path) as bag, Progress(console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None)
         sensor = Sensor(bag, given.scale_source, topics[2], given) if given.scale_source in KINDS else None
         pictures = Pictures(bag, given, topic=topics[0], info_topic=topics[1], sensor=sensor)
