@@ -6,7 +6,7 @@ RIGHT := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c '$(RIGHT)' 2>/dev/null && echo $$p && break; done)
 TORCH ?= torch==2.13.0
-EXTRAS := ros,torch,onnx,openvino,bags,plot,report,video,train
+EXTRAS := ros,torch,onnx,openvino,bags,plot,report,video,web,train
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check --prefer-binary
 # a sourced ROS or another venv would lend us its packages, and its message would hide ours
 unexport ROS_DISTRO AMENT_PREFIX_PATH CMAKE_PREFIX_PATH PYTHONPATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
