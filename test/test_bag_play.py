@@ -45,9 +45,9 @@ def listen(graph, player, seconds=400.0):
     executor.add_node(node)
     heard, raw = {}, {}
     kinds = {
-        '/camera/image/compressed': CompressedImage,
-        '/camera/camera_info': CameraInfo,
-        '/camera/depth/image': Image,
+        'image/compressed': CompressedImage,
+        'camera_info': CameraInfo,
+        'depth/image': Image,
     }
     for topic, kind in kinds.items():
         node.create_subscription(kind, f'/camera/{topic}', raw.setdefault(f'/camera/{topic}', []).append, 50, raw=True)
