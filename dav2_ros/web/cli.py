@@ -13,7 +13,8 @@ import typer
 
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import PRECISIONS
-from dav2_ros.models.registry import BUNDLED, lookup
+from dav2_ros.models.registry import BUNDLED
+from dav2_ros.web.desk import Desk, check_model, local_models
 from dav2_ros.web.limits import Limits
 
 
@@ -35,8 +36,9 @@ def web(
     It asks for nothing from anybody but this machine, and gives away no file but what its visitors uploaded and what
     came of it; all of that is deleted when it ends.
     """
-    if not Path(model).is_file():
-        lookup(model)
+    file = Path(model) if Path(model).is_file() else None
+    if not file:
+        check_model(model, local_models())
     limits = Limits(upload_mb=max_upload, video_frames=max_frames)
     with tempfile.TemporaryDirectory(prefix='dav2_web_') as home:
         os.environ |= {
@@ -51,13 +53,10 @@ def web(
             typer.echo(f'dav2: The page needs Gradio: pip install "dav2_ros[web]" ({error}).', err=True)
             raise typer.Exit(1) from error
         serve(
-            Path(home),
-            limits,
+            Desk(Path(home), limits, model=file, device=device, precision=precision),
             host=host,
             port=port,
             share=share,
-            model=model,
+            model=file.stem if file else model,
             engine=engine,
-            device=device,
-            precision=precision,
         )

@@ -8,8 +8,9 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from dav2_ros.web.session import Seen, keep
 from dav2_ros.web.told import Tell, Told, quiet
 
 ENGINE_CHOICES = ('auto', *ENGINES)
+KEPT_S = 3600  # how long the files of a job are kept that nobody looks at
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,19 @@ class Batch:
     failures: list[str]
 
 
-def local_models(extra: str = '') -> dict[str, str]:
-    """Return what `checkpoints.load` takes for each metric model that is on this machine, by the name that is shown."""
+def local_models(file: Path | None = None) -> dict[str, str]:
+    """Return what `checkpoints.load` takes for each metric model of this machine, and for a file, by names to show."""
     found = {n: n for n, info in known_models().items() if info.kind == 'metric' and local_path(info).is_file()}
-    return {Path(extra).stem: extra, **found} if extra and extra not in found else found
+    return {file.stem: str(file), **found} if file else found
+
+
+def check_model(name: str, known: Collection[str]) -> None:
+    """Raise ModelError for a name that is none of the known ones."""
+    if name not in known:
+        raise ModelError(
+            f'{name!r} is not a metric model of this machine: choose one of {", ".join(known)}, or get it with '
+            '`dav2 models fetch NAME`.'
+        )
 
 
 def without_folders(sentence: str) -> str:
@@ -66,7 +77,7 @@ class Desk:
 
     Args:
         home: where each job gets a folder.
-        model: a model's name or file that is offered beside those known by name.
+        model: a file of weights that is offered beside those known by name.
         device, precision, size: those of DepthEstimator.
     """
 
@@ -75,12 +86,12 @@ class Desk:
         home: Path,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         *,
-        model: str = '',
+        model: Path | None = None,
         device: str = 'auto',
         precision: str = 'auto',
         size: int | None = None,
     ) -> None:
-        self.home, self.limits, self._extra = home, limits, model
+        self.home, self.limits, self._model = home, limits, model
         self._choice = {'device': device, 'precision': precision, 'size': size}
         self._turn = threading.Lock()
         self._open: tuple[tuple[str, str], DepthEstimator] | None = None
@@ -92,6 +103,10 @@ class Desk:
     def __exit__(self, *error: object) -> None:
         with self._turn:
             self._close()
+
+    def models(self) -> dict[str, str]:
+        """Return `local_models`, and the file."""
+        return local_models(self._model)
 
     def picture(self, path: Path, wish: Wish, tell: Tell = quiet) -> Seen:
         """Estimate one picture. Raises MediaError, ModelError or EngineError, as all of these do."""
@@ -139,6 +154,9 @@ class Desk:
 
     @contextmanager
     def _job(self) -> Iterator[Path]:
+        for old in self.home.glob('job_*'):
+            if time.time() - old.stat().st_mtime > KEPT_S:
+                self.forget(old)
         folder = Path(tempfile.mkdtemp(prefix='job_', dir=self.home))
         try:
             yield folder
@@ -148,9 +166,9 @@ class Desk:
 
     @contextmanager
     def _estimator(self, wish: Wish, tell: Tell) -> Iterator[DepthEstimator]:
-        tell(0.0, 'waiting for others')
+        tell(None, 'waiting for others')
         with self._turn:
-            tell(0.0, 'getting ready')
+            tell(None, 'getting ready')
             self._tell = tell
             try:
                 yield self._opened(wish)
@@ -163,12 +181,8 @@ class Desk:
     def _opened(self, wish: Wish) -> DepthEstimator:
         key = (wish.model, wish.engine)
         if not self._open or self._open[0] != key:
-            known = local_models(self._extra)
-            if wish.model not in known:
-                raise ModelError(
-                    f'Model {wish.model!r} is not on this machine: choose one of {", ".join(known)}, or fetch it '
-                    'there with `dav2 models fetch NAME`.'
-                )
+            known = self.models()
+            check_model(wish.model, known)
             if wish.engine not in ENGINE_CHOICES:
                 raise EngineError(f'There is no engine {wish.engine!r}: choose one of {", ".join(ENGINE_CHOICES)}.')
             self._close()
@@ -177,7 +191,7 @@ class Desk:
         return self._open[1]
 
     def _said(self, sentence: str) -> None:
-        self._tell(0.0, without_folders(sentence))
+        self._tell(None, without_folders(sentence))
 
     def _close(self) -> None:
         if self._open:
@@ -187,7 +201,7 @@ class Desk:
 
 def _unique(stem: str, found: list[Source | MediaError]) -> Path:
     taken = {str(source.name) for source in found if isinstance(source, Source)}
-    names = (f'{stem}-{number}' if number else stem for number in range(len(found) + 1))
+    names = (stem, *(f'{stem}-{number}' for number in range(2, len(found) + 2)))
     return Path(next(name for name in names if name not in taken))
 
 

@@ -16,13 +16,12 @@ from dav2_ros.engines.engine import EngineError
 from dav2_ros.media.images import MediaError
 from dav2_ros.media.sources import VIDEOS
 from dav2_ros.models.registry import ModelError
-from dav2_ros.web.desk import ENGINE_CHOICES, Desk, Wish, local_models, without_folders
+from dav2_ros.web.desk import ENGINE_CHOICES, KEPT_S, Desk, Wish, without_folders
 from dav2_ros.web.session import Seen, painted
 from dav2_ros.web.told import Tell
 
 TITLE = 'Metric depth from one camera'
 PHOTOS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif']
-KEPT_S = 3600  # how long files of a visitor who left are kept
 ONE_AT_A_TIME: dict[str, Any] = {'concurrency_id': 'engine', 'concurrency_limit': 1}
 CSS = '#depth img {cursor: crosshair}'
 FONTS = ('system-ui', 'sans-serif')  # those of the visitor's machine
@@ -70,12 +69,13 @@ def build(desk: Desk, model: str, engine: str) -> gr.Blocks:
         gr.Markdown(f'## {TITLE}')
         with gr.Row():
             controls = Controls(
-                gr.Dropdown(list(local_models(model)), value=Path(model).stem, label='Model'),
+                gr.Dropdown(list(desk.models()), value=model, label='Model'),
                 gr.Dropdown(list(ENGINE_CHOICES), value=engine, label='Engine'),
                 gr.Number(60, label='Field of view, degrees', info='of what has no focal length in EXIF'),
                 gr.Number(0.5, label='Near, m', info='red'),
                 gr.Number(40, label='Far, m', info='blue; the cloud ends here'),
             )
+            controls.model.preprocess = controls.engine.preprocess = str  # the desk has sentences for what is not here
         with gr.Tab('Picture'):
             _picture_tab(desk, controls)
         with gr.Tab('Batch'):
@@ -122,15 +122,14 @@ def _picture_tab(desk: Desk, controls: Controls) -> None:
     @in_sentences
     def on_range(seen, near_m, far_m):
         if seen:
-            painted(near_m, far_m)
-            seen.show(near_m, far_m)
+            seen.show(painted(near_m, far_m))
         return _shown(seen)
 
     @in_sentences
     def on_fit(seen):
         near_m, far_m = _known(seen).spread()
-        seen.show(near_m, far_m)
-        return round(near_m, 2), round(far_m, 2), *_shown(seen)
+        seen.show(painted(near_m, far_m))
+        return float(f'{near_m:.3g}'), float(f'{far_m:.3g}'), *_shown(seen)
 
     @in_sentences
     def on_click(seen, event: gr.SelectData):
@@ -209,4 +208,11 @@ def _listed(failures: list[str]) -> str:
 
 
 def _tell(progress: gr.Progress) -> Tell:
-    return lambda share, what: progress(share, desc=what)
+    done = 0.0
+
+    def tell(share: float | None, what: str) -> None:
+        nonlocal done
+        done = done if share is None else share
+        progress(done, desc=what)
+
+    return tell

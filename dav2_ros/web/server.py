@@ -4,34 +4,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 import typer
 from starlette.middleware import Middleware
 
 from dav2_ros.web.desk import Desk
 from dav2_ros.web.door import Door
-from dav2_ros.web.limits import Limits
 from dav2_ros.web.page import CSS, FONTS, build
 
 
-def serve(
-    home: Path,
-    limits: Limits,
-    *,
-    host: str,
-    port: int,
-    share: bool,
-    model: str,
-    engine: str,
-    device: str,
-    precision: str,
-) -> None:
-    """Serve the page until Ctrl-C; uploads and results lie in `home`, which is Gradio's folder too."""
-    upload_bytes = 1_000_000 * limits.upload_mb
-    door = Middleware(Door, home=home, upload_bytes=upload_bytes + 100_000)  # what multipart adds
-    with Desk(home, limits, model=model, device=device, precision=precision) as desk:
+def serve(desk: Desk, *, host: str, port: int, share: bool, model: str, engine: str) -> None:
+    """Serve the page until Ctrl-C; the desk's home, where uploads and results lie, is Gradio's folder too."""
+    upload_bytes = 1_000_000 * desk.limits.upload_mb
+    door = Middleware(Door, home=desk.home, upload_bytes=upload_bytes + 100_000)  # what multipart adds
+    with desk:
         page = build(desk, model, engine)
         try:
             _, address, link = page.launch(
@@ -42,7 +28,6 @@ def serve(
                 quiet=True,
                 show_error=False,
                 max_file_size=upload_bytes,
-                blocked_paths=[],
                 app_kwargs={'middleware': [door]},
                 footer_links=[],
                 run_history=False,

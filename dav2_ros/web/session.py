@@ -18,7 +18,7 @@ from dav2_ros.media.images import MediaError, Photo, write_file, write_png
 from dav2_ros.media.results import Look, Results
 from dav2_ros.web.glb import glb
 
-POINTS = 300_000  # of the cloud in the browser; the PLY has all
+POINTS = 400_000  # of the cloud in the browser; the PLY has all
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Seen:
         near_m, far_m = (float(value) for value in np.percentile(known, (1, 99)))
         return near_m, max(far_m, 1.01 * near_m)
 
-    def show(self, near_m: float, far_m: float) -> None:
-        """Paint depth anew, and make the cloud for the browser, in which what is beyond far_m is left out."""
-        z_m = np.asarray(self._depth())
-        write_png(self.file('color.png'), painted(near_m, far_m).paint(z_m, z_m))
+    def show(self, look: Look) -> None:
+        """Paint depth anew, and make the cloud for the browser, in which what is beyond look.far_m is left out."""
+        z_m = self._depth()
         rgb = cv2.cvtColor(cv2.imread(str(self.file('picture.jpg'))), cv2.COLOR_BGR2RGB)
+        write_png(self.file('color.png'), look.paint(rgb, z_m))
         stride = min(16, math.ceil(math.sqrt(z_m.size / POINTS)))
-        cloud = make_cloud(DepthMap(z_m, self.camera), rgb, stride=stride, max_range_m=min(far_m, 1000.0))
+        cloud = make_cloud(DepthMap(z_m, self.camera), rgb, stride=stride, max_range_m=min(look.far_m, 1000.0))
         write_file(self.file('view.glb'), glb(cloud))
 
     def _depth(self) -> np.ndarray:
@@ -111,5 +111,5 @@ def keep(folder: Path, name: str, photo: Photo, depth: DepthMap, engine: str, lo
     view = f'{math.degrees(camera.hfov_rad):.1f} degrees wide ({photo.camera_source})'
     seen = Seen(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.')
     write_file(seen.file('picture.jpg'), picture.tobytes())
-    seen.show(look.near_m, look.far_m)
+    seen.show(look)
     return seen

@@ -10,10 +10,10 @@ from rich.progress import Progress, TaskID
 
 from dav2_ros.media.images import MediaError
 
-Tell = Callable[[float, str], None]  # how much is done, 0 to 1, and of what
+Tell = Callable[[float | None, str], None]  # how much is done, 0 to 1, None: as before; and what
 
 
-def quiet(share: float, what: str) -> None:
+def quiet(share: float | None, what: str) -> None:
     """Tell nobody."""
 
 
