@@ -6,14 +6,14 @@ RIGHT := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c '$(RIGHT)' 2>/dev/null && echo $$p && break; done)
 TORCH ?= torch==2.13.0
-EXTRAS := ros,torch,onnx,openvino,bags,plot,report,video,web,train
+EXTRAS := ros,torch,onnx,openvino,bags,plot,report,video,web,view,train
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check --prefer-binary
 # a sourced ROS or another venv would lend us its packages, and its message would hide ours
 unexport ROS_DISTRO AMENT_PREFIX_PATH CMAKE_PREFIX_PATH PYTHONPATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 # what, when it changes, asks for a new installation
 SETUP := pyproject.toml setup.py $(wildcard message_build/*.py msg/*.msg)
 
-.PHONY: help demo test check bench colcon-check clean
+.PHONY: help demo test check bench docs colcon-check clean
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -28,6 +28,10 @@ check: .venv/.ruff ## lint and check the format
 
 bench: .venv/.tests ## measure every engine, the node and what is around them (BENCH_ARGS=engines for a part)
 	@.venv/bin/python bench/run.py $(BENCH_ARGS)
+
+docs: .venv/.docs ## build the documentation as a site, out/site/index.html
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo 'out/site/index.html is the first page'
 
 colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, and run the built node
 	@.ci/colcon-check
@@ -50,6 +54,10 @@ clean: ## remove what was built; .venv keeps its packages, out its training runs
 
 .venv/.ruff: | .venv/bin/python
 	@$(PIP) 'ruff>=0.6'
+	@touch $@
+
+.venv/.docs: pyproject.toml | .venv/bin/python
+	@$(PIP) 'mkdocs>=1.6' 'mkdocs-material>=9.5'
 	@touch $@
 
 .venv/.torch: | .venv/bin/python

@@ -15,7 +15,7 @@ import yaml
 
 from dav2_ros.cloud_parameters import CloudNodeParameters
 from dav2_ros.estimator import FOCAL_CORRECTIONS
-from dav2_ros.nodes.parameters import DepthNodeParameters, to_yaml
+from dav2_ros.nodes.parameters import DepthNodeParameters, to_markdown, to_yaml
 from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +31,16 @@ def test_the_shipped_files_are_those_derived_from_the_code(name: str, kind: type
     values = yaml.safe_load(shipped)['/**']['ros__parameters']
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     assert kind(**given) == kind()
+
+
+def test_the_page_is_the_one_derived_from_the_code() -> None:
+    told = (ROOT / 'docs' / 'parameters.md').read_text()
+    assert told == to_markdown(), 'run `python -m dav2_ros.nodes.parameters` and commit docs/parameters.md'
+    of_depth, of_cloud = told.split('## The cloud node')
+    for kind, text in ((DepthNodeParameters, of_depth), (CloudNodeParameters, of_cloud)):
+        rows = [[cell.strip() for cell in row.strip('|').split(' | ')] for row in text.splitlines() if row[:3] == '| `']
+        assert [row[0].strip('`*†') for row in rows] == [each.name for each in fields(kind)]
+        assert all(len(row) == 4 for row in rows), 'a | within a meaning breaks its row'
 
 
 def test_the_file_read_back_is_every_default_with_its_type() -> None:

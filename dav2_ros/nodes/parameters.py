@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every parameter of the depth node, once: default, bounds, meaning, and when it may change.
 
-ROS declarations, checks and config/depth.yaml are derived from the dataclass; `python -m dav2_ros.nodes.parameters`
-writes the YAML again.
+ROS declarations, checks, config/*.yaml and docs/parameters.md are derived from the dataclasses;
+`python -m dav2_ros.nodes.parameters` writes the files again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dav2_ros.cloud_parameters import CloudNodeParameters, CloudParameters
 from dav2_ros.estimator_parameters import EstimatorParameters
-from dav2_ros.nodes.camera_parameters import CamerasParameters
+from dav2_ros.nodes.camera_parameters import OWN, CamerasParameters
 from dav2_ros.parameter import ANY_TIME, NEVER, Changeable, check, parameter
 from dav2_ros.scale.parameters import ScaleParameters
 
@@ -120,6 +120,45 @@ def to_yaml(kind: type = DepthNodeParameters, what: str = 'depth') -> str:
     return '\n'.join(lines) + '\n'
 
 
+PAGE = """# Parameters
+
+<!-- made from the code: python -m dav2_ros.nodes.parameters -->
+
+Those marked with * can change at any time and take effect on the next frame. Those marked with † are fixed at start.
+The others can change while the node is unconfigured. Each is also an argument of `depth.launch.py`. What the command
+line says wins over `params_file`, which wins over `config/depth.yaml`, where all of them stand at their defaults. A
+value out of bounds is refused with a sentence, at start and later.
+
+## The depth node
+
+"""
+OF_CAMERAS = """
+With [many cameras](cameras.md) these may differ from camera to camera, with the camera's name before them, as
+`front.turn_upright`: {}. They are then fixed while the node is configured.
+
+## The cloud node
+
+`dav2_ros.nodes.cloud_node`, its defaults in `config/cloud.yaml`:
+
+"""
+
+
+def to_markdown() -> str:
+    """Return docs/parameters.md: every parameter of both nodes with default, bounds or choices, and meaning."""
+    own = ', '.join(f'`{name}`' for name in OWN)
+    return PAGE + _table(DepthNodeParameters) + OF_CAMERAS.format(own) + _table(CloudNodeParameters)
+
+
+def _table(kind: type) -> str:
+    rows = ['| parameter | default | may be | |', '|---|---|---|---|']
+    for each in fields(kind):
+        about, mark = each.metadata, {ANY_TIME: '*', NEVER: '†'}.get(each.metadata['changes'], '')
+        may_be = ', '.join(f'`{choice}`' if choice else 'empty' for choice in about['choices'])
+        may_be = f'{about["bounds"][0]} to {about["bounds"][1]}' if about['bounds'] else may_be
+        rows.append(f'| `{each.name}`{mark} | `{json.dumps(each.default)}` | {may_be} | {about["meaning"]} |')
+    return '\n'.join(rows) + '\n'
+
+
 def _changes(when: str) -> str:
     return f'is {when}' if when == NEVER else when
 
@@ -129,6 +168,7 @@ def _choices(choices: tuple[str, ...]) -> str:
 
 
 if __name__ == '__main__':
-    config = Path(__file__).parents[2] / 'config'
-    (config / 'depth.yaml').write_text(to_yaml())
-    (config / 'cloud.yaml').write_text(to_yaml(CloudNodeParameters, 'cloud'))
+    root = Path(__file__).parents[2]
+    (root / 'config/depth.yaml').write_text(to_yaml())
+    (root / 'config/cloud.yaml').write_text(to_yaml(CloudNodeParameters, 'cloud'))
+    (root / 'docs/parameters.md').write_text(to_markdown())
