@@ -13,7 +13,18 @@ from dav2_ros.evaluation.da2k import AnnotationError
 from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
-from dav2_training import evaluate, export, judge_clouds, judge_flicker, metric, pseudo_label, segment, student, teacher
+from dav2_training import (
+    evaluate,
+    export,
+    judge_clouds,
+    judge_flicker,
+    metric,
+    proof,
+    pseudo_label,
+    segment,
+    student,
+    teacher,
+)
 from dav2_training.annotation.cli import annotate_app
 from dav2_training.config import ConfigError
 from dav2_training.data.cli import data_app
@@ -29,6 +40,7 @@ app.command('metric')(metric.main)
 app.command('segment')(segment.main)
 app.command('evaluate')(evaluate.main)
 app.command('export')(export.main)
+app.command('proof')(proof.main)
 app.command('clouds')(judge_clouds.main)
 app.command('flicker')(judge_flicker.main)
 app.add_typer(data_app, name='data')
