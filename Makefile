@@ -30,7 +30,7 @@ bench: .venv/.tests ## measure every engine, the node and what is around them (B
 	@.venv/bin/python bench/run.py $(BENCH_ARGS)
 
 docs: .venv/.docs ## build the documentation as a site, out/site/index.html
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 	@echo 'out/site/index.html is the first page'
 
 colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, and run the built node

@@ -3,9 +3,9 @@
 """Judge models on a data set: held-out procedural scenes, any set on disk, or the pairs of DA-2K.
 
     dav2-train evaluate vitt-procedural
-    dav2-train evaluate v2-relative-small v2-metric-indoor-small --data nyuv2 --root /data/nyuv2 --html out/nyu.html
-    dav2-train evaluate v2-relative-small --data da2k --root /data/DA-2K
-    dav2-train evaluate v2-relative-small --data blendedmvs --root /data/blendedmvs   # disparity: SSIM and differences
+    dav2-train evaluate v2-small v2-metric-indoor-small --data nyuv2 --root /data/nyuv2 --html out/nyu.html
+    dav2-train evaluate v2-small --data da2k --root /data/DA-2K
+    dav2-train evaluate v2-small --data blendedmvs --root /data/blendedmvs   # disparity: SSIM and differences
 
 Every number stands under a protocol, which is printed with it. A metric model is judged in its own metres, with the
 camera of each picture; a relative one after its unknown factor and offset were fitted.

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dav2-train annotate propose | page | export`: a DA-2K of your own pictures.
 
-dav2-train annotate propose pictures/ --model v2-relative-small --model vitt-procedural
+dav2-train annotate propose pictures/ --model v2-small --model vitt-procedural
 dav2-train annotate page pictures/pairs.json
 dav2-train annotate export pictures/pairs.json --votes 2
-dav2-train evaluate v2-relative-small --data da2k --root pictures/
+dav2-train evaluate v2-small --data da2k --root pictures/
 """
 
 from __future__ import annotations
