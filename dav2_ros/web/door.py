@@ -9,7 +9,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,6 +29,9 @@ POLICY = (
 )
 
 
+REFUSED = {403: b'Not allowed.', 404: b'Not here.', 411: b'How long is it?', 413: b'Too large.'}
+
+
 class Door:
     """ASGI middleware: lets through what the page asks for, and files that lie in `home`.
 
@@ -48,14 +50,26 @@ class Door:
         if scope['type'] != 'http':
             return  # no web sockets
         status = self._refusal(scope)
-        if not status and scope['method'] == 'POST' and not scope['path'].startswith(f'{API}/upload'):
-            body = await _read(receive)
+        if status:
+            await self._read(receive, 0)
+        elif scope['method'] == 'POST' and not scope['path'].startswith(f'{API}/upload'):
+            body = await self._read(receive, MAX_QUESTION)
             status = 413 if body is None else 0 if self._names_only_uploads(body) else 403
             receive = _again(body or b'', receive)
         if status:
             await _refuse(status, send)
         else:
             await self._app(scope, receive, _with_policy(send))
+
+    async def _read(self, receive: Receive, most: int) -> bytes | None:
+        """Return the body of a request, or None if it is larger, once it is over: who sends does not listen."""
+        body, size, more = b'', 0, True
+        while more and size <= 4 * self._upload_bytes:
+            message = await receive()
+            size += len(message.get('body', b''))
+            body += message.get('body', b'') if size <= most else b''
+            more = message.get('more_body', False)
+        return body if size <= most else None
 
     def _refusal(self, scope: Scope) -> int:
         """Return the HTTP status that a request is refused with, 0 if it is not."""
@@ -71,10 +85,10 @@ class Door:
         return 0 if allowed and allowed.fullmatch(path) and '..' not in path else 404
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a name, as it is and once more decoded, is a file below home."""
+        """Whether a name is that of a file below home, wherever dots and links lead."""
         try:
-            paths = [Path(each).resolve() for each in (name, unquote(name))]
-            return all(self._home in path.parents and path.is_file() for path in paths)
+            path = Path(name).resolve()
+            return self._home in path.parents and path.is_file()
         except (OSError, ValueError):  # too long, or a null byte
             return False
 
@@ -97,18 +111,6 @@ def _paths(value: Any) -> Iterator[str]:
             yield from _paths(each)
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Return the body of a request, None if it is too large."""
-    body = b''
-    while True:
-        message = await receive()
-        body += message.get('body', b'')
-        if len(body) > MAX_QUESTION:
-            return None
-        if not message.get('more_body'):
-            return body
-
-
 def _again(body: bytes, receive: Receive) -> Receive:
     given = False
 
@@ -123,10 +125,9 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(status: int, send: Send) -> None:
-    text = {403: b'Not allowed.', 404: b'Not here.', 411: b'How long is it?', 413: b'Too large.'}[status]
     headers = [(b'content-type', b'text/plain'), (b'connection', b'close')]
     await send({'type': 'http.response.start', 'status': status, 'headers': headers})
-    await send({'type': 'http.response.body', 'body': text})
+    await send({'type': 'http.response.body', 'body': REFUSED[status]})
 
 
 def _with_policy(send: Send) -> Send:
