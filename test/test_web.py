@@ -110,10 +110,10 @@ class TestSeen:
     def test_the_range_paints_anew_and_ends_the_cloud(self, seen):
         z_m = np.load(seen.file('depth.npy'))
         for near_m, far_m in ((0.5, 40.0), (2.0, 10.0)):
-            seen.show(painted(near_m, far_m))
-            colour = cv2.imread(str(seen.file('color.png')))[..., ::-1]
+            shown = seen.seen_with(painted(near_m, far_m))
+            colour = cv2.imread(str(shown.color))[..., ::-1]
             np.testing.assert_array_equal(colour, colourise(z_m, near_m, far_m))
-            _, xyz, _ = parse(seen.file('view.glb').read_bytes())
+            _, xyz, _ = parse(shown.view.read_bytes())
             assert 0.8 * far_m < -xyz[:, 2].min() <= far_m
         near_m, far_m = seen.spread()
         known = np.sort(z_m[np.isfinite(z_m)])

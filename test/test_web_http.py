@@ -80,13 +80,14 @@ class TestEstimates:
         assert known.any()
         np.testing.assert_allclose(read_depth_png(files['depth.png'])[known], z_m[known], atol=6e-4)
         assert files['cloud.ply'].read_bytes().startswith(b'ply\n')
-        assert cv2.imread(str(files['color.png'])).shape == (60, 90, 3)
+        assert cv2.imread(str(files['0.5-40m.png'])).shape == (60, 90, 3)
         assert '90x60 pixels' in estimated[0] and 'random with torch' in estimated[0]
 
     def test_a_click_is_answered_from_the_visitors_own_picture(self, address, client, estimated):
         z_m = np.load(next(path for path in estimated[-1] if path.endswith('depth.npy')))
         assert self.read(address, client.session_hash, (41, 23)).startswith(f'Pixel (41, 23): {z_m[23, 41]:.3f} m')
-        assert self.read(address, client.session_hash, (90, 0)) == 'Pixel (90, 0) is outside of 90x60.'
+        assert self.read(address, client.session_hash, (91, 0)) == 'Pixel (91, 0) is outside of 90x60.'
+        assert self.read(address, client.session_hash, (90, 60)).startswith('Pixel (89, 59): ')  # the corner
         assert self.read(address, 'somebodyelse', (41, 23)).startswith('There is no depth yet')
 
     def read(self, address: str, session: str, pixel: tuple[int, int]) -> str:

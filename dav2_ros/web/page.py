@@ -46,7 +46,7 @@ def _batch_tab(desk: Desk, controls: Controls) -> None:
     pictures = gr.Files(label='Pictures', file_types=PHOTOS, elem_id='pictures')
     estimate = gr.Button('Estimate them all', variant='primary')
     failures = gr.Markdown(elem_id='failures')
-    gallery = gr.Gallery(label='Depth', interactive=False, format='png', columns=4)
+    gallery = gr.Gallery(label='Depth', interactive=False, format='png', columns=4, buttons=['download', 'fullscreen'])
     archive = gr.File(label='All results: NPY, 16-bit PNG, PLY, colours', interactive=False, elem_id='archive')
 
     @in_sentences
@@ -67,7 +67,7 @@ def _video_tab(desk: Desk, controls: Controls) -> None:
             include_audio=True,
             elem_id='video',
         )
-        depth = gr.Video(label='Picture and depth', interactive=False, elem_id='video_depth')
+        depth = gr.Video(label='Picture and depth', interactive=False, buttons=['download'], elem_id='video_depth')
     estimate = gr.Button('Estimate depth of the video', variant='primary')
     failures = gr.Markdown()
     file = gr.File(label='Download', interactive=False)

@@ -60,7 +60,13 @@ def _lay_out(desk: Desk) -> Parts:
         slider = gr.ImageSlider(label='Before and after', interactive=False, elem_id='slider', max_height=420)
     with gr.Row():
         with gr.Column():
-            depth = gr.Image(label='Depth: click for metres', interactive=False, format='png', elem_id='depth')
+            depth = gr.Image(
+                label='Depth: click for metres',
+                interactive=False,
+                format='png',
+                buttons=['download', 'fullscreen'],
+                elem_id='depth',
+            )
             reading = gr.Textbox(label='Metres at the clicked pixel', elem_id='reading', interactive=False)
             fit = gr.Button('Fit near and far to this picture')
         cloud = gr.Model3D(label='Cloud', display_mode='point_cloud', interactive=False, height=480, elem_id='cloud')
@@ -80,27 +86,31 @@ def _connect(desk: Desk, controls: Controls, tab: Parts) -> None:
 
     @in_sentences
     def on_range(seen, near_m, far_m):
-        if seen:
-            seen.show(painted(near_m, far_m))
-        return _shown(seen)
+        if seen is None:
+            return (gr.skip(),) * 5
+        seen = seen.seen_with(painted(near_m, far_m))
+        return seen, *_shown(seen)
 
     @in_sentences
     def on_fit(seen):
         near_m, far_m = _known(seen).spread()
-        seen.show(painted(near_m, far_m))
-        return float(f'{near_m:.3g}'), float(f'{far_m:.3g}'), *_shown(seen)
+        near_m, far_m = float(f'{near_m:.3g}'), float(f'{far_m:.3g}')
+        seen = seen.seen_with(painted(near_m, far_m))
+        return near_m, far_m, seen, *_shown(seen)
 
     @in_sentences
     def on_click(seen, event: gr.SelectData):
-        return str(_known(seen).read(*map(int, event.index)))
+        u, v = map(int, event.index)  # rounded by Gradio: the last half pixel of a row is called its width
+        camera = _known(seen).camera
+        return str(seen.read(u - (u == camera.width), v - (v == camera.height)))
 
     on_click.__annotations__['event'] = gr.SelectData  # Gradio looks for the type, not for its name
     out = [tab.seen, tab.about, tab.reading, *tab.shown]
     tab.estimate.click(on_estimate, [tab.photo, tab.seen, *controls.all], out, api_name='estimate', **ONE_AT_A_TIME)
     ends = [controls.near, controls.far]
     for end in ends:
-        gr.on([end.submit, end.blur], on_range, [tab.seen, *ends], tab.shown, api_name=False)
-    tab.fit.click(on_fit, [tab.seen], [*ends, *tab.shown], api_name='fit')
+        gr.on([end.submit, end.blur], on_range, [tab.seen, *ends], [tab.seen, *tab.shown], api_name=False)
+    tab.fit.click(on_fit, [tab.seen], [*ends, tab.seen, *tab.shown], api_name='fit')
     tab.depth.select(on_click, [tab.seen], tab.reading, api_name='read', show_progress='hidden')
 
 
@@ -109,11 +119,9 @@ def _as_uploaded(picture: Any) -> str | None:
     return picture.path if picture else None
 
 
-def _shown(seen: Seen | None) -> tuple:
-    if seen is None:
-        return (gr.skip(),) * 4
-    before, after = str(seen.file('picture.jpg')), str(seen.file('color.png'))
-    view = gr.Model3D(str(seen.file('view.glb')), camera_position=(90, 80, None))
+def _shown(seen: Seen) -> tuple:
+    before, after = str(seen.file('picture.jpg')), str(seen.color)
+    view = gr.Model3D(str(seen.view), camera_position=(90, 80, None))
     return (before, after), after, view, [str(path) for path in seen.files]
 
 

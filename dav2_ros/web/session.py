@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -51,6 +51,7 @@ class Seen:
     name: str
     camera: Camera
     summary: str  # one sentence: how large, which camera, which engine
+    look: Look
 
     def file(self, end: str) -> Path:
         """Return the path of one of its files, by how its name ends."""
@@ -59,7 +60,17 @@ class Seen:
     @property
     def files(self) -> list[Path]:
         """What there is to take home."""
-        return [self.file(end) for end in ('depth.npy', 'depth.png', 'cloud.ply', 'color.png')]
+        return [*(self.file(end) for end in ('depth.npy', 'depth.png', 'cloud.ply')), self.color]
+
+    @property
+    def color(self) -> Path:
+        """Where the painted depth is: another look has another name, or browsers show what they have kept."""
+        return self.file(f'color_{self.look.near_m:g}-{self.look.far_m:g}m.png')
+
+    @property
+    def view(self) -> Path:
+        """Where the cloud for the browser is."""
+        return self.file(f'view_{self.look.far_m:g}m.glb')
 
     def read(self, u: int, v: int) -> Reading:
         """Read the pixel of column u and row v; raises MediaError for one outside of the picture."""
@@ -79,14 +90,15 @@ class Seen:
         near_m, far_m = (float(value) for value in np.percentile(known, (1, 99)))
         return near_m, max(far_m, 1.01 * near_m)
 
-    def show(self, look: Look) -> None:
+    def seen_with(self, look: Look) -> Seen:
         """Paint depth anew, and make the cloud for the browser, in which what is beyond look.far_m is left out."""
-        z_m = self._depth()
+        new, z_m = replace(self, look=look), self._depth()
         rgb = cv2.cvtColor(cv2.imread(str(self.file('picture.jpg'))), cv2.COLOR_BGR2RGB)
-        write_png(self.file('color.png'), look.paint(rgb, z_m))
+        write_png(new.color, look.paint(rgb, z_m))
         stride = min(16, math.ceil(math.sqrt(z_m.size / POINTS)))
         cloud = make_cloud(DepthMap(z_m, self.camera), rgb, stride=stride, max_range_m=min(look.far_m, 1000.0))
-        write_file(self.file('view.glb'), glb(cloud))
+        write_file(new.view, glb(cloud))
+        return new
 
     def _depth(self) -> np.ndarray:
         try:
@@ -109,7 +121,7 @@ def keep(folder: Path, name: str, photo: Photo, depth: DepthMap, engine: str, lo
     picture = cv2.imencode('.jpg', cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     camera = frame.camera
     view = f'{math.degrees(camera.hfov_rad):.1f} degrees wide ({photo.camera_source})'
-    seen = Seen(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.')
+    seen = Seen(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.', look)
     write_file(seen.file('picture.jpg'), picture.tobytes())
-    seen.show(look)
-    return seen
+    seen.file('color.png').unlink()
+    return seen.seen_with(look)
