@@ -100,9 +100,9 @@ def folder(tmp_path, monkeypatch, model_home) -> Path:
     u, v = np.meshgrid(np.linspace(0, 255, 160), np.linspace(0, 255, 120))
     bgr = np.dstack([u, v, 128 + 0 * u]).astype(np.uint8)
     (tmp_path / 'pictures').mkdir()
-    for name in ('photo.jpg', 'pictures/first.jpg', 'pictures/second.png'):
+    for name in ('photo.jpg', 'pictures/first.jpg', 'pictures/second.png', 'third.jpg'):
         cv2.imwrite(str(tmp_path / name), bgr)
-    (tmp_path / 'list.txt').write_text('pictures/first.jpg\n')
+    (tmp_path / 'list.txt').write_text('third.jpg\n')
     with av.open(str(tmp_path / 'drive.mp4'), 'w') as video:
         stream = video.add_stream('mpeg4', rate=10, width=160, height=120, pix_fmt='yuv420p')
         for picture in (bgr, bgr[::-1]):
