@@ -46,7 +46,7 @@ def cloud_message(xyz_m: np.ndarray, stamp_ns: int):
     types = messages.kilted().types
     fields = [types['sensor_msgs/msg/PointField'](name, 8 * i, 8, 1) for i, name in enumerate('xyz')]
     data = xyz_m.astype('>f8').view(np.uint8).ravel()
-    header = messages._header(stamp_ns, 'lidar')
+    header = messages.header(stamp_ns, 'lidar')
     return types['sensor_msgs/msg/PointCloud2'](
         header, 1, len(xyz_m), fields, True, 24, 24 * len(xyz_m), data, True
     )  # fmt: skip

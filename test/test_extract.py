@@ -256,7 +256,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ('settings', 'sentence'),
         [
-            ({}, 'Give one of'),
+            ({}, 'name one of'),
             ({'depth_topic': '/lidar'}, r'/lidar is sensor_msgs/msg/PointCloud2'),
             ({'lidar_topic': '/nothing'}, r'/nothing is not in .*name one of /lidar'),
             ({'image_topic': '/nothing', 'lidar_topic': '/lidar'}, '/nothing is not in'),

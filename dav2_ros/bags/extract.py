@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,10 @@ class Extraction:
     """
 
     def __init__(self, bag: BagReader, config: ExtractConfig, out: Path) -> None:
-        if bool(config.depth_topic) == bool(config.lidar_topic):
+        if config.depth_topic and config.lidar_topic:
             raise BagError('What knows depth in this recording? Give one of --depth-topic and --lidar-topic.')
+        if not config.lidar_topic:
+            config = replace(config, depth_topic=config.depth_topic or bag.depth_topic())
         self.bag, self.config, self.out = bag, config, out
         self.image_topic = config.image_topic or bag.picture_topic()
         self.sensor_topic = config.depth_topic or config.lidar_topic

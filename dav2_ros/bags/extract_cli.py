@@ -21,7 +21,9 @@ D = ExtractConfig()
 def extract(
     bag: Annotated[Path, typer.Argument(help='Recording: folder, .mcap or .db3.')],
     out: Annotated[Path, typer.Argument(help='Folder to write; after a stop, the same command goes on.')],
-    depth_topic: Annotated[str, typer.Option(help='Depth images, of this camera or of one beside it.')] = '',
+    depth_topic: Annotated[
+        str, typer.Option(help='Depth images, of this camera or of one beside it; the only ones need no name.')
+    ] = '',
     lidar_topic: Annotated[str, typer.Option(help='PointCloud2 of a LiDAR.')] = '',
     image_topic: Annotated[str, typer.Option(help='Pictures, if the recording has several topics of them.')] = '',
     info_topic: Annotated[str, typer.Option(help='Their camera_info, if it is not beside them.')] = '',
