@@ -77,7 +77,7 @@ def shown(tab: Any) -> np.ndarray:
 
 
 def reading_at(tab: Any, u: int, v: int) -> str:
-    """Click the upper left quarter of a pixel, which Gradio rounds to it, the depth picture; return what is read out."""
+    """Click the upper left quarter of a pixel, which Gradio rounds to it; return what is read out."""
     picture, said = tab.locator('#depth img'), tab.locator('#reading textarea, #reading input').first
     box = picture.bounding_box()
     picture.click(position={'x': (u + 0.25) * box['width'] / 90, 'y': (v + 0.25) * box['height'] / 60})
@@ -85,16 +85,20 @@ def reading_at(tab: Any, u: int, v: int) -> str:
     return said.input_value()
 
 
-def test_a_click_reads_the_metres_of_the_file(tab):
-    z_m = np.load(downloaded(tab, 'depth.npy'))
+@pytest.fixture(scope='module')
+def z_m(tab) -> np.ndarray:
+    """Depth as it is downloaded."""
+    return np.load(downloaded(tab, 'depth.npy'))
+
+
+def test_a_click_reads_the_metres_of_the_file(tab, z_m):
     assert z_m.shape == (60, 90) and z_m.dtype == np.float32
     assert len({f'{z:.3f}' for z in z_m[[20, 45], [31, 70]]}) == 2  # or a wrong pixel would look right
     for u, v in ((31, 20), (70, 45)):
         assert float(re.search(r': ([\d.]+) m ahead', reading_at(tab, u, v)).group(1)) == round(float(z_m[v, u]), 3)
 
 
-def test_downloads_and_what_is_shown_are_the_same_depth(tab):
-    z_m = np.load(downloaded(tab, 'depth.npy'))
+def test_downloads_and_what_is_shown_are_the_same_depth(tab, z_m):
     png_m = read_depth_png(downloaded(tab, 'depth.png'))
     known = np.isfinite(png_m)
     assert known.any()
@@ -134,13 +138,13 @@ def test_a_wrong_range_is_a_sentence_on_the_page(tab):
     far.press('Enter')
 
 
-def test_another_range_is_another_picture(tab):
+def test_another_range_is_another_picture(tab, z_m):
     """Not one that the browser kept of the same name."""
-    z_m = np.load(downloaded(tab, 'depth.npy'))
     far = tab.get_by_label('Far, m')
     far.fill('15')
     far.press('Enter')
     tab.locator('#depth img[src$="color_0.5-15m.png"]').wait_for()
+    tab.wait_for_function("document.querySelector('#depth img').complete")
     np.testing.assert_array_equal(shown(tab), colourise(z_m, 0.5, 15.0))
     far.fill('40')
     far.press('Enter')
