@@ -115,6 +115,7 @@ class DepthNode(LifecycleNode):
                 channel.inputs.ignore()
             self._worker.__exit__()
             self._worker = None
+            self._pipeline.finish()
 
     def close(self) -> None:
         """Stop, free the model and withdraw the outputs, whatever the state."""

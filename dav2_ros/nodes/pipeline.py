@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
 from rclpy.node import Node
@@ -13,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from dav2_ros.estimator import Timings
 from dav2_ros.estimator_parameters import make_estimator
 from dav2_ros.frames import DepthMap
+from dav2_ros.media.overlap import Behind
 from dav2_ros.nodes.camera_parameters import declare_own
 from dav2_ros.nodes.channel import Channel, Shown
 from dav2_ros.nodes.diagnostics import Health
@@ -21,8 +22,13 @@ from dav2_ros.nodes.parameters import DepthNodeParameters
 USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
 
 
+Estimated = tuple[Channel, tuple[DepthMap, Timings]]
+
+
 class Pipeline:
-    """The cameras' topics and the estimator. `process` is for one thread.
+    """The cameras' topics and the estimator. `process` and `finish` are for one thread.
+
+    What several cameras get is published on a thread of its own, while the engine works on what came next.
 
     Raises ValueError, ModelError, EngineError, one sentence each, when the model cannot be had.
     """
@@ -35,6 +41,7 @@ class Pipeline:
         healths: Mapping[str, Health],
     ) -> None:
         declare_own(node, given)
+        self._context = node.context
         with ExitStack() as opened:
             log = node.get_logger()
             self.estimator = opened.enter_context(
@@ -45,6 +52,7 @@ class Pipeline:
                 camera: opened.enter_context(Channel(node, camera, given, on_demand, health))
                 for camera, health in healths.items()
             }
+            self._publisher = opened.enter_context(Behind(most=1)) if len(self.channels) > 1 else None
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -70,13 +78,25 @@ class Pipeline:
             for channel in [channel for channel in shown if not self.estimator.begin(channel.plan)]:
                 del shown[channel]
                 channel.health.dropped('while its engine opens')
-        for channel, (depth, timings) in self._estimate(shown):
+        if self._publisher:
+            self._publisher.call(self._publish, shown, list(self._estimate(shown)))
+        else:
+            self._publish(shown, self._estimate(shown))
+
+    def finish(self) -> None:
+        """Wait until all that was estimated is published."""
+        if self._publisher:
+            self._publisher.rest()
+
+    def _publish(self, shown: Mapping[Channel, Shown], estimated: Iterable[Estimated]) -> None:
+        for channel, (depth, timings) in estimated:
             try:
                 channel.publish(shown[channel], depth, timings, self.estimator)
             except Exception as error:
-                channel.health.failed(sentence(error))
+                if self._context.ok():  # or a signal ended it in the middle of a frame
+                    channel.health.failed(sentence(error))
 
-    def _estimate(self, shown: Mapping[Channel, Shown]) -> Iterator[tuple[Channel, tuple[DepthMap, Timings]]]:
+    def _estimate(self, shown: Mapping[Channel, Shown]) -> Iterator[Estimated]:
         """Give depth of all together; if that fails, of each alone: no camera fails for another's picture."""
         try:
             yield from zip(shown, self.estimator.estimate_many([each.look for each in shown.values()]), strict=True)
