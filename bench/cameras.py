@@ -72,6 +72,7 @@ class Cameras:
 
     def __init__(self, one: Frame) -> None:
         import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.qos import qos_profile_sensor_data
         from sensor_msgs.msg import CameraInfo, Image
 
@@ -85,6 +86,8 @@ class Cameras:
         for name in CAMERAS:
             take = lambda raw, name=name: self._note(name, raw)  # noqa: E731
             self._node.create_subscription(Image, f'/{name}/depth/image', take, qos_profile_sensor_data, raw=True)
+        self._building: dict[str, bool] = {}  # by status
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
 
     def close(self) -> None:
         self._node.destroy_node()
@@ -92,6 +95,15 @@ class Cameras:
     def _note(self, name: str, raw: bytes) -> None:
         sec, nanosec = np.frombuffer(raw[HEADER], np.uint32)
         self.arrived[name][int(sec) * 10**9 + int(nanosec)] = time.perf_counter()
+
+    def _hear(self, array) -> None:
+        for status in array.status:
+            facts = {each.key: each.value for each in status.values}
+            self._building[status.name] = facts.get('engine build') != 'none under way'
+
+    def are_settled(self) -> bool:
+        """Tell whether every camera has the engine that it will keep."""
+        return len(self._building) >= len(CAMERAS) and not any(self._building.values())
 
     def are_heard(self) -> bool:
         """Tell whether every camera has a listener."""
@@ -147,6 +159,8 @@ def measure(one: Frame, commands: list[list[str]], seconds: float) -> Side:
                 if any(process.poll() is not None for process in running) or time.monotonic() > until_s:
                     raise RuntimeError('The nodes did not come up: start `python -m dav2_ros.nodes.depth_node`.')
             cameras.send(SETTLE_S)
+            while not cameras.are_settled() and time.monotonic() < until_s:
+                cameras.send(1.0)
             for times in (cameras.arrived, cameras.sent):
                 for each in times.values():
                     each.clear()
