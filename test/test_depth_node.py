@@ -35,8 +35,8 @@ HEIGHT, WIDTH = 48, 64
 
 @pytest.fixture(scope='module')
 def peer(start) -> Peer:
-    """One node for all tests here: whoever leaves it as found may use it."""
-    return start(focal_correction='auto', diagnostics_period_s=0.2, cloud_remove_flying=False)[1]
+    """One node for all tests here: whoever leaves it as found may use it. Each frame stands for itself."""
+    return start(focal_correction='auto', diagnostics_period_s=0.2, cloud_remove_flying=False, steady='none')[1]
 
 
 def test_every_output_has_the_stamp_and_frame_of_its_image(peer: Peer) -> None:
