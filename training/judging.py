@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,7 @@ from dav2_ros.evaluation.disparity import compare_disparity
 from dav2_ros.evaluation.metrics import DepthMetrics, mean
 from dav2_ros.evaluation.protocols import Judged, Protocol
 from dav2_ros.evaluation.ranges import RangeTable
+from dav2_ros.media.overlap import Behind
 from dav2_training.data.sample import DepthSet, Sample
 from dav2_training.predictors import Predictor
 
@@ -104,18 +104,10 @@ def ahead(samples: DepthSet, indices: Sequence[int], threads: int) -> Iterator[S
     if not threads:
         yield from (samples[i] for i in indices)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = []
-        try:
-            for index in indices:
-                waiting.append(pool.submit(samples.__getitem__, index))
-                if len(waiting) > 2 * threads:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for each in waiting:
-                each.cancel()
+    with Behind(threads, 2 * threads) as behind:
+        for index in indices:
+            yield from behind.call(samples.__getitem__, index)
+        yield from behind.rest()
 
 
 def _record(

@@ -23,9 +23,8 @@ from dav2_training import config, initial
 from dav2_training.config import SetConfig
 from dav2_training.data.feed import Feed, RelativeBatch, open_sets
 from dav2_training.losses import RelativeLoss, feature_alignment, per_region
-from dav2_training.metric import normalise
+from dav2_training.metric import FEW_TOKENS, normalise
 
-FEW_TOKENS = 256  # up to which attention written out has the faster backward pass on a CPU
 VALIDATION_SEED = 77  # of the crops
 
 

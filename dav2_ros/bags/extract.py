@@ -18,12 +18,13 @@ import cv2
 import numpy as np
 
 from dav2_ros.bags import BagError, messages
-from dav2_ros.bags.extracted import Kept, claim, finish, to_units, write
+from dav2_ros.bags.extracted import Kept, claim, finish, to_units
 from dav2_ros.bags.messages import COMPRESSED, IMAGE, POINT_CLOUD, stamp_ns
 from dav2_ros.bags.reader import BagReader, Cameras
 from dav2_ros.bags.stored import Recorded
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
 from dav2_ros.camera import Camera
+from dav2_ros.disk import write_file
 from dav2_ros.scale.aligned import from_depth_camera, from_points
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.readings import cloud_xyz
@@ -173,8 +174,8 @@ class Extraction:
             return '', 0.0  # a damaged picture is none
         z_m = self._depth(camera, picture.header.frame_id, sensor)
         units = to_units(z_m, self.units_per_m)
-        write(self.out / f'rgb/{planned.name}.{suffix}', data)
-        write(self.out / f'depth/{planned.name}.png', cv2.imencode('.png', units)[1].tobytes())
+        write_file(self.out / f'rgb/{planned.name}.{suffix}', data)
+        write_file(self.out / f'depth/{planned.name}.png', cv2.imencode('.png', units)[1].tobytes())
         return f'{planned.name}.{suffix}', _known(units)
 
     def _written(self, planned: Planned) -> tuple[str, float]:

@@ -14,7 +14,6 @@ import csv
 import dataclasses
 import io
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
+from dav2_ros.disk import write_file
 
 ABOUT, CAMERAS, FRAMES = 'extract.json', 'cameras.json', 'frames.csv'
 BEYOND = 65535  # +inf: farther than the sensor sees
@@ -75,17 +75,17 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
         raise BagError(f'{folder} is not empty and has no {ABOUT}: choose another place.')
     for part in ('rgb', 'depth'):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    write(path, json.dumps(about, indent=1).encode())
+    write_file(path, json.dumps(about, indent=1).encode())
 
 
 def finish(folder: Path, kept: Iterable[Kept], cameras: list[Camera]) -> None:
     """Write the list of cameras and, last of all, that of pictures."""
-    write(folder / CAMERAS, json.dumps([dataclasses.asdict(camera) for camera in cameras], indent=1).encode())
+    write_file(folder / CAMERAS, json.dumps([dataclasses.asdict(camera) for camera in cameras], indent=1).encode())
     text = io.StringIO()
     lines = csv.writer(text, lineterminator='\n')
     lines.writerow(field.name for field in dataclasses.fields(Kept))
     lines.writerows(dataclasses.astuple(each) for each in kept)
-    write(folder / FRAMES, text.getvalue().encode())
+    write_file(folder / FRAMES, text.getvalue().encode())
 
 
 def read_frames(folder: Path) -> tuple[list[Kept], list[Camera], int]:
@@ -110,13 +110,3 @@ def read_frames(folder: Path) -> tuple[list[Kept], list[Camera], int]:
 def _kept(row: dict[str, str]) -> Kept:
     numbers = int(row['stamp_ns']), row['picture'], int(row['camera']), float(row['known'])
     return Kept(row['name'], row['split'], *numbers)
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file beside its place, then rename it."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 from dav2_ros.benchmark.cases import AGAINST, OUTSIDE
 from dav2_ros.benchmark.measure import Row
 from dav2_ros.benchmark.report import Report, number, percent, yardstick
+from dav2_ros.disk import write_file
 from dav2_ros.engines.engine import EngineError
 
 INK, FAINT, OURS, OTHERS, REST = '#1d2330', '#5b6475', '#2f6fb0', '#b9c0cc', '#8fb8a8'
@@ -42,9 +42,7 @@ def draw(found: Report, path: Path) -> None:
     figure.text(0.02, 0.12 / height, note, fontsize=8, color=FAINT, va='center')
     drawn = io.BytesIO()
     figure.savefig(drawn, format='png')
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    part.write_bytes(drawn.getbuffer())
-    os.replace(part, path)
+    write_file(path, drawn.getbuffer())
 
 
 def _whose(found: Report) -> str:

@@ -9,11 +9,12 @@ import dataclasses
 import io
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from dav2_ros.disk import write_file
 
 
 def plain(value: object) -> object:
@@ -38,12 +39,7 @@ def plain(value: object) -> object:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file beside `path`, then rename it there: nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_text(text, encoding='utf-8')
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:

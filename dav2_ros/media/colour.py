@@ -42,16 +42,21 @@ def _levels(near_m: float, far_m: float) -> np.ndarray:
     return levels
 
 
+def _level_of(z_m: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
+    """Return (H, W) uint8; raises ValueError for a range that is none."""
+    if not 0 < near_m < far_m < np.inf:
+        raise ValueError(f'Colours from {near_m} m to {far_m} m are no range: choose 0 < near < far.')
+    upper = np.ascontiguousarray(z_m, '<f4').view('<u2')[..., 1::2]
+    return np.take(_levels(float(near_m), float(far_m)), upper, mode='clip')  # clip: no check, so no copy
+
+
 def colourise(z_m: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
     """Paint depth (H, W) float32 as (H, W, 3) uint8 RGB: logarithmic from near (red) to far (blue), clamped at both.
 
     NaN is black, +inf grey. One look-up of each value's bits: 0.5 ms for 640x480 on one core, logarithm included.
     Raises ValueError for a range that is none.
     """
-    if not 0 < near_m < far_m < np.inf:
-        raise ValueError(f'Colours from {near_m} m to {far_m} m are no range: choose 0 < near < far.')
-    upper = np.ascontiguousarray(z_m, '<f4').view('<u2')[..., 1::2]
-    level = np.take(_levels(float(near_m), float(far_m)), upper, mode='clip')  # clip: no check, so no copy
+    level = _level_of(z_m, near_m, far_m)
     return cv2.applyColorMap(level, np.ascontiguousarray(palette()[:, None]))
 
 
@@ -60,8 +65,4 @@ def greyscale(z_m: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
 
     Raises ValueError for a range that is none.
     """
-    if not 0 < near_m < far_m < np.inf:
-        raise ValueError(f'Greys from {near_m} m to {far_m} m are no range: choose 0 < near < far.')
-    upper = np.ascontiguousarray(z_m, '<f4').view('<u2')[..., 1::2]
-    level = np.take(_levels(float(near_m), float(far_m)), upper, mode='clip')
-    return np.repeat(_GREYS[level][..., None], 3, axis=2)
+    return np.repeat(_GREYS[_level_of(z_m, near_m, far_m)][..., None], 3, axis=2)

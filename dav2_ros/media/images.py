@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.disk import write_file
 from dav2_ros.frames import Frame
 from dav2_ros.media.exif import focal_35mm, focal_px
 
@@ -72,16 +72,6 @@ def _decode(data: bytes) -> np.ndarray | None:
         return None
     finally:
         log.setLogLevel(before)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write beside, then rename: a file under its own name is always whole."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_depth_npy(path: Path, z_m: np.ndarray) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.cloud import make_cloud
+from dav2_ros.disk import write_file
 from dav2_ros.frames import DepthMap
 from dav2_ros.media.colour import colourise, greyscale
-from dav2_ros.media.images import write_depth_npy, write_depth_png, write_file, write_png
+from dav2_ros.media.images import write_depth_npy, write_depth_png, write_png
 from dav2_ros.media.ply import ply
 
 

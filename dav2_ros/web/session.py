@@ -13,8 +13,9 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.cloud import make_cloud
+from dav2_ros.disk import write_file
 from dav2_ros.frames import DepthMap
-from dav2_ros.media.images import MediaError, Photo, write_file, write_png
+from dav2_ros.media.images import MediaError, Photo, write_png
 from dav2_ros.media.results import Look, Results
 from dav2_ros.web.glb import glb
 

@@ -9,11 +9,11 @@ Beside the labels lie settings.json (teacher, sizes, set: labels of two kinds ne
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dav2_ros.disk import write_file
 from dav2_training.config import ConfigError
 from dav2_training.data.pseudo import label_path
 
@@ -35,9 +35,7 @@ class LabelFolder:
                     f'{folder} holds labels of {key} {kept.get(key)!r}, not {settings.get(key)!r}: take another folder.'
                 )
         else:
-            beside = folder / f'settings.json.{os.getpid()}.part'
-            beside.write_text(json.dumps(settings, indent=1))
-            os.replace(beside, path)
+            write_file(path, json.dumps(settings, indent=1).encode())
         self.done = {int(index) for index, name in _lines(folder, 'done-*.tsv') if label_path(folder, name).is_file()}
         self.bad = {int(index) for index, _ in _lines(folder, 'bad-*.tsv')}
         for path in (self._log('done'), self._log('bad')):

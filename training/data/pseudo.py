@@ -9,7 +9,6 @@ loss that is invariant to scale and shift would not even need low and high.
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from dav2_ros.disk import write_file
 from dav2_ros.resize import ResizePlan
 from dav2_training.data.sample import DataError, DepthSet, Sample
 
@@ -62,11 +62,9 @@ def label_path(folder: Path, name: str) -> Path:
 
 
 def write(path: Path, png: bytes) -> None:
-    """Write a label beside its place, then rename it."""
+    """Write a label, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f'{path.name}.{os.getpid()}.part')
-    beside.write_bytes(png)
-    os.replace(beside, path)
+    write_file(path, png)
 
 
 @dataclass(frozen=True)

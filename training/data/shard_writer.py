@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dav2_ros.disk import write_file
 from dav2_training.data import sets
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.data.shard_format import PARTS, encode
@@ -54,7 +55,7 @@ def write_shards(config: ShardConfig, out: Path, workers: int = 1) -> Iterator[t
         with multiprocessing.get_context('spawn').Pool(workers) as pool:
             for done, _ in enumerate(pool.imap_unordered(write_shard, jobs), start=1):
                 yield done, len(shards)
-    _write(out / INDEX, json.dumps({**about, 'whole': True}, indent=1).encode())
+    write_file(out / INDEX, json.dumps({**about, 'whole': True}, indent=1).encode())
 
 
 def _claim(path: Path, about: dict[str, object]) -> None:
@@ -66,7 +67,7 @@ def _claim(path: Path, about: dict[str, object]) -> None:
             raise DataError(f'{path.parent} has shards of another {", ".join(changed)}: choose another place.')
     elif any(path.parent.iterdir()):
         raise DataError(f'{path.parent} is not empty and has no {INDEX}: choose another place.')
-    _write(path, json.dumps({**about, 'whole': False}, indent=1).encode())
+    write_file(path, json.dumps({**about, 'whole': False}, indent=1).encode())
 
 
 def write_shard(job: tuple[ShardConfig, Path, int]) -> None:
@@ -94,7 +95,7 @@ def write_shard(job: tuple[ShardConfig, Path, int]) -> None:
         part.unlink(missing_ok=True)
     stored_index = io.BytesIO()
     np.save(stored_index, spans)
-    _write(index, stored_index.getvalue())  # last: a tar file that has it is whole
+    write_file(index, stored_index.getvalue())  # last: a tar file that has it is whole
 
 
 @lru_cache(maxsize=1)
@@ -128,9 +129,3 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
     start = archive.offset + tarfile.BLOCKSIZE
     archive.addfile(member, io.BytesIO(data))
     return start, len(data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    part.write_bytes(data)
-    os.replace(part, path)
