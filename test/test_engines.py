@@ -202,6 +202,36 @@ def assert_is_a_sentence(text: str, says: list[str]) -> None:
         assert word in text
 
 
+SIGNALLED = """
+import os, signal, sys
+from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.engine import EngineSpec
+from dav2_ros.engines.quantise import quantise
+from dav2_ros.models import checkpoints
+from dav2_ros.resize import ResizePlan
+import numpy as np
+signal.signal(signal.SIGUSR1, lambda *_: print('a signal was handled'))
+checkpoint, plan = checkpoints.load(sys.argv[1]), ResizePlan.lower_bound(42, 56, 42)
+one = describe_engine(checkpoint, 'openvino', EngineSpec(plan))
+two = describe_engine(checkpoint, 'openvino', EngineSpec(plan))
+with one, two:
+    pass
+del one
+del two
+quantise(checkpoint, plan, [np.zeros((42, 56, 3), np.uint8)])
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.skipif(not find_spec('nncf'), reason='nncf is not installed (pip: the extra quantise)')
+def test_signals_are_handled_after_openvino_s_engines_are_gone(tmp_path):
+    """In whatever order they go: a core that restores a signal stack which another has freed ends the process."""
+    model = tmp_path / f'{random_model(tmp_path).info.name}.safetensors'
+    environment = os.environ | {'DAV2_CACHE': str(tmp_path / 'cache')}
+    done = subprocess.run([sys.executable, '-c', SIGNALLED, model], env=environment, capture_output=True, text=True)
+    assert (done.returncode, 'a signal was handled' in done.stdout) == (0, True), done.stderr[-2000:]
+
+
 EXPORT = """
 import sys
 from dav2_ros.engines.export import network_onnx

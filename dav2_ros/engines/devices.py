@@ -25,9 +25,9 @@ def device_name(device: str) -> str:
 
         return gpu_name(int(number or 0))
     if kind == 'gpu':
-        import openvino
+        from dav2_ros.engines.openvino_core import openvino_core
 
-        return openvino.Core().get_property('GPU', 'FULL_DEVICE_NAME')
+        return openvino_core().get_property('GPU', 'FULL_DEVICE_NAME')
     return _cpu_facts().get('model name') or platform.processor() or platform.machine()
 
 

@@ -16,6 +16,7 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export import network_key, network_onnx
 from dav2_ros.engines.host import HostEngine
+from dav2_ros.engines.openvino_core import openvino_core
 from dav2_ros.engines.quantise import find_quantised
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -40,7 +41,7 @@ class OpenVinoEngine(HostEngine):
                 "The openvino engine needs OpenVINO: `pip install 'dav2_ros[openvino]'`, or choose engine torch."
             ) from error
         self.checkpoint, self.spec = checkpoint, spec
-        self._core, self._version = openvino.Core(), openvino.__version__
+        self._core, self._version = openvino_core(), openvino.__version__
         self.device = self._choose_device()
         self._computes_in = self._best_float()
         self.precision = self._choose_precision()

@@ -20,6 +20,7 @@ import numpy as np
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.export import GRAPH, network_key, network_onnx
+from dav2_ros.engines.openvino_core import openvino_core
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.resize import ResizePlan
 
@@ -77,7 +78,7 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
     )
 
     def make(made: Path) -> None:
-        model = openvino.Core().read_model(network_onnx(checkpoint, plan))
+        model = openvino_core().read_model(network_onnx(checkpoint, plan))
         with contextlib.redirect_stdout(sys.stderr):  # where its progress bars belong
             quantised = nncf.quantize(
                 model,
