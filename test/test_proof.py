@@ -10,11 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from dav2_ros.bags.reader import BagReader
+from dav2_ros.camera import Camera
 from dav2_ros.evaluation.da2k import judge_picture
 from dav2_training import config as configs
+from dav2_training import robot_bag
 from dav2_training.data.rendered import Rendered
 from dav2_training.proof import APART, PAIRS, STAGES, pairs_of
 from dav2_training.pseudo_label import PseudoLabelConfig
@@ -101,6 +105,8 @@ def test_it_scores_every_network_on_both_worlds(proved):
             assert all(p is None or 0 <= p <= 1 for p in pairs)
     two = scores['student_pseudo']['shifted']
     assert two[0] != two[1]  # seeds are seeds
+    drawn = cv2.imread(str(proved / 'out/proof/proof.png'))
+    assert drawn.shape[1] > 800 and len(np.unique(drawn.reshape(-1, 3), axis=0)) > 100
 
 
 def test_what_is_done_is_not_done_again(proved):
@@ -115,3 +121,19 @@ def test_what_is_done_is_not_done_again(proved):
     shown = table[2].split()
     assert float(shown[1]) == pytest.approx(np.mean(both), abs=5e-5)
     assert float(shown[3]) == pytest.approx(np.std(both, ddof=1), abs=5e-5)
+
+
+def test_the_robot_s_recording_holds_what_was_rendered(tmp_path):
+    """To a millimetre, which is what its depth is stored in; other places have other pictures."""
+    robot_bag.main(tmp_path / 'drive', seed=3, shots=2)
+    camera = Camera.from_hfov(robot_bag.WIDTH, robot_bag.HEIGHT, np.deg2rad(robot_bag.HFOV_DEG))
+    rendered = [truth for k in range(2) for _, truth in robot_bag.shot(3, k, k * robot_bag.FRAMES, camera)]
+    with BagReader(tmp_path / 'drive') as bag:
+        frames, stored = list(bag.frames()), list(bag.depths())
+    assert [f.stamp_ns for f in frames] == [d.stamp_ns for d in stored] == [d.stamp_ns for d in rendered]
+    for frame, depth, truth in zip(frames, stored, rendered, strict=True):
+        assert np.allclose(frame.camera.k, camera.k)
+        near = truth.z_m < 65.0
+        np.testing.assert_allclose(depth.z_m[near], truth.z_m[near], atol=6e-4)
+    pictures = np.stack([frame.rgb for frame in frames]).astype(float)
+    assert np.abs(pictures[0] - pictures[1]).mean() < np.abs(pictures[0] - pictures[robot_bag.FRAMES]).mean()

@@ -29,6 +29,7 @@ from dav2_training import config as configs
 from dav2_training import metric, pseudo_label, student, teacher
 from dav2_training.config import MetricConfig
 from dav2_training.data.sample import Sample
+from dav2_training.draw_proof import draw_proof
 from dav2_training.held_out import HeldOut
 from dav2_training.judging import watch
 from dav2_training.predictors import open_predictor
@@ -109,7 +110,7 @@ class Proof:
         return made if made.is_file() else train(config, folder)
 
     def run(self, say: Callable[[str], None]) -> dict[str, dict]:
-        """Run everything and return the scores: by who learnt, by world, one for each seed."""
+        """Run everything, draw it, and return the scores: by who learnt, by world, one for each seed."""
         taught = self.learn(TeacherConfig, teacher.train, 'teacher')
         pseudo_label.label(configs.load(PseudoLabelConfig, self.configs / 'pseudo_label.yaml'))
         made = {'teacher': [taught]}
@@ -123,6 +124,7 @@ class Proof:
             found[name] = {w: [dataclasses.asdict(score) for score in each] for w, each in scores.items()}
             say(row(name, scores))
         write_json(self.out / 'scores.json', found)
+        draw_proof(found, made, (shape.height, shape.width), self.out / 'proof.png')
         return found
 
 
