@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from hypothesis import settings
 
 settings.register_profile('house', deadline=None, derandomize=True, max_examples=50)
 settings.load_profile('house')
+# A shell has what it starts in the background ignore Ctrl-C, and children inherit that: none of ours would end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session', autouse=True)
