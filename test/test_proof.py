@@ -70,7 +70,7 @@ def proved(tmp_path_factory) -> Path:
     for path in CONFIGS.glob('*.yaml'):
         text = re.sub(r'frames: \d+', 'frames: 6', path.read_text())
         text = re.sub(r'batch: \d+', 'batch: 2', text).replace('preset: vitt', 'preset: vitn')
-        text = text.replace('start: {encoder: vitt-procedural}', '').replace(
+        text = text.replace('start: {model: vitt-procedural}', '').replace(
             'validation_frames: 128', 'validation_frames: 2'
         )
         text = (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError
 from dav2_ros.network.presets import PRESETS
 from dav2_ros.network.vit import VisionTransformer
@@ -93,6 +94,15 @@ class TestDinov2:
             wanted = other(image).last_hidden_state[:, 1:]
         torch.testing.assert_close(tokens, wanted, atol=1e-3, rtol=1e-4)
         assert all(torch.equal(file[name], tensor) for name, tensor in network.pretrained.state_dict().items())
+
+    def test_what_begins_with_a_metric_model_orders_things_as_that_does(self) -> None:
+        metric = checkpoints.build(checkpoints.load('vitt-procedural'))
+        relative = Start(model='vitt-procedural').network('vitt', 56 * 70, seed=0)
+        image = torch.randn(1, 3, 56, 70, generator=torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            logits = torch.logit(metric(image).double() / metric.max_depth_m)
+            torch.testing.assert_close(relative(image).double(), torch.relu(-logits), atol=1e-3, rtol=1e-3)
+        assert (logits < 0).any()  # or nothing was compared
 
     def test_weights_of_another_size_and_with_registers_are_refused(self, tmp_path: Path) -> None:
         file = random_file('vits', tmp_path / 'small.pth')

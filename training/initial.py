@@ -46,10 +46,19 @@ def waves(grid: int, dim: int) -> Tensor:
 
 
 def load_whole(network: DepthAnything, source: str) -> None:
-    """Start from a whole model, by its name or file. Raises ModelError for one of another preset."""
+    """Start from a whole model, by its name or file. Raises ModelError for one of another preset.
+
+    Where one of the two is metric and the other relative, the last layer's sign is turned: what is far is large in
+    metres and small in disparity, so the order of things is right from the first step.
+    """
     start = checkpoints.load(source)
     checkpoints.check(start.state_dict, network.preset, source)
     network.load_state_dict(start.state_dict)
+    if (start.info.kind == 'metric') != (network.max_depth_m is not None):
+        last = network.depth_head.scratch.output_conv2[2]
+        with torch.no_grad():
+            last.weight.neg_()
+            last.bias.neg_()
 
 
 def load_encoder(encoder: VisionTransformer, preset: str, source: str) -> None:
