@@ -276,7 +276,7 @@ def test_the_demo_plays_the_bundled_recording_once_and_ends(launch, peer, random
     audience.until(lambda: launched.process.poll() is not None, 'the end of the launch')
     assert launched.wait() == 0
     assert launched.log.count('process has finished cleanly') == 2
-    assert not launched.has_processes()
+    audience.until(lambda: not launched.has_processes(), 'the end of what the node had started')
 
 
 def test_rviz_shows_topics_that_the_node_has():
