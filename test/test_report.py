@@ -16,19 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
+from dav2_ros.evaluation.page import Figure, FramePictures, Line, Plot, Report, Table
 from dav2_ros.evaluation.protocols import PROTOCOLS
-from dav2_ros.evaluation.report import (
-    Figure,
-    FramePictures,
-    Line,
-    Plot,
-    Report,
-    ReportError,
-    Table,
-    read_data,
-    render,
-    write,
-)
+from dav2_ros.evaluation.report import ReportError, read_data, render, write
 from dav2_ros.evaluation.results import number, percent, plain, write_csv, write_json, write_whole
 
 pytest.importorskip('jinja2', reason='reports need the extra report')

@@ -22,10 +22,10 @@ import numpy as np
 import typer
 
 from dav2_ros.engines.engine import EngineError
-from dav2_ros.evaluation import report
 from dav2_ros.evaluation.alignment import ALIGNMENTS
+from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.evaluation.protocols import PROTOCOLS, Protocol, protocol
-from dav2_ros.evaluation.results import write_csv, write_json
+from dav2_ros.evaluation.report import Files
 from dav2_training import evaluate_disparity, evaluate_pairs, evaluation_report
 from dav2_training.data import sets
 from dav2_training.data.rendered import WORLDS
@@ -78,7 +78,7 @@ def evaluate(
     details: bool = True,
     worst: int = 6,
     **engine: object,
-) -> tuple[tuple[Result, ...], tuple[report.FramePictures, ...]]:
+) -> tuple[tuple[Result, ...], tuple[FramePictures, ...]]:
     """Judge models on a data set; return a result for each model and alignment, and the worst pictures of each model.
 
     `align` are of alignment.ALIGNMENTS; nothing is the protocol's own for the kind of model. `engine` goes to
@@ -143,40 +143,34 @@ def main(
     runs = {'engine': engine, 'precision': precision, 'device': device, 'size': size}
     scenes = HeldOut(frames or 512, height, width, seed, HELD_OUT.get(data, 'procedural'))
     opened = open_data(data, root, split, frames, scenes)
-    files = {'json_to': json_to, 'csv_to': csv_to, 'html_to': html_to}
+    files = Files(json_to, csv_to, html_to)
     options = tuple((name, str(value)) for name, value in {'data': data, 'split': split, **runs}.items() if value)
     if data == 'da2k':
-        evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, **files)
+        evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, files)
         return
     if disparity or (data not in HELD_OUT and sets.about(data).truth == 'disparity'):
         where = (opened.title, opened.samples, opened.indices, opened.threads)
-        evaluate_disparity.run(models, *where, options, worst, runs, **files)
+        evaluate_disparity.run(models, *where, options, worst, runs, files)
         return
     chosen = protocol(rule or BY_SET.get(data, data if data in PROTOCOLS else 'plain'))
     results, pictures = evaluate(models, opened, chosen, align=align or (), details=details, worst=worst, **runs)
     kinds = dict.fromkeys((result.kind, result.how) for result in results)
     sentences = tuple(chosen.aligned_by(kind, how).sentence(kind) for kind, how in kinds)
-    write(Asked(opened.title, sentences, options), results, pictures, **files)
+    write(Asked(opened.title, sentences, options), results, pictures, files)
 
 
 def write(
     asked: Asked,
     results: Sequence[Result],
-    pictures: tuple[report.FramePictures, ...],
-    json_to: Path | None,
-    csv_to: Path | None,
-    html_to: Path | None,
+    pictures: tuple[FramePictures, ...],
+    files: Files,
 ) -> None:
     """Print the tables and write what was asked for."""
     from dav2_training.printing import show
 
     show(asked.data, evaluation_report.tables(results), asked.protocol)
-    if json_to:
-        write_json(json_to, evaluation_report.as_data(asked, results))
-    if csv_to:
-        write_csv(csv_to, evaluation_report.CSV_HEADER, evaluation_report.csv_rows(results))
-    if html_to:
-        report.write(evaluation_report.page(asked, results, pictures), html_to)
+    data, rows = evaluation_report.as_data(asked, results), evaluation_report.csv_rows(results)
+    files.write(data, evaluation_report.CSV_HEADER, rows, evaluation_report.page(asked, results, pictures))
 
 
 if __name__ == '__main__':

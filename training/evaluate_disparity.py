@@ -10,17 +10,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dav2_ros.evaluation import report
 from dav2_ros.evaluation.alignment import inverted
 from dav2_ros.evaluation.charts import paint_error
 from dav2_ros.evaluation.disparity import DisparityMetrics, compare_disparity
-from dav2_ros.evaluation.report import Figure, Pictures, Report, Table
-from dav2_ros.evaluation.results import number, write_csv, write_json
+from dav2_ros.evaluation.page import Figure, Pictures, Report, Table
+from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.results import number
 from dav2_ros.media.colour import palette
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.judging import ahead
@@ -121,10 +120,7 @@ def run(
     options: tuple[tuple[str, str], ...],
     worst: int,
     engine: Mapping[str, object],
-    *,
-    json_to: Path | None,
-    csv_to: Path | None,
-    html_to: Path | None,
+    files: Files,
 ) -> None:
     """Judge models, print the table, write what was asked for."""
     results = []
@@ -134,22 +130,17 @@ def run(
     show(title, [table(results)], [RULE])
     found = [{'model': r.model, 'kind': r.kind, **r.facts, 'pictures': len(r.pictures), **r.means} for r in results]
     data = {'format': 1, 'data': title, 'protocol': [RULE], 'options': dict(options), 'results': found}
-    if json_to:
-        write_json(json_to, data)
-    if csv_to:
-        rows = ((r.model, name, *numbers) for r in results for name, numbers in r.pictures)
-        write_csv(csv_to, ('model', 'picture', *NUMBERS), rows)
-    if html_to:
-        best = max(results, key=lambda result: result.means['ssim'])
-        page = Report(
-            f'Disparity on {title}',
-            ', '.join(r.model for r in results),
-            (Figure('SSIM', number(best.means['ssim'], 3), best.model), Figure('MAE', number(best.means['mae']))),
-            (table(results),),
-            frames=tuple(frame for r in results for frame in r.worst),
-            frames_title='Worst pictures. Difference: blue too near, red too far, full colour at half the range',
-            protocol=(RULE,),
-            options=options,
-            data=data,
-        )
-        report.write(page, html_to)
+    rows = ((r.model, name, *numbers) for r in results for name, numbers in r.pictures)
+    best = max(results, key=lambda result: result.means['ssim'])
+    page = Report(
+        f'Disparity on {title}',
+        ', '.join(r.model for r in results),
+        (Figure('SSIM', number(best.means['ssim'], 3), best.model), Figure('MAE', number(best.means['mae']))),
+        (table(results),),
+        frames=tuple(frame for r in results for frame in r.worst),
+        frames_title='Worst pictures. Difference: blue too near, red too far, full colour at half the range',
+        protocol=(RULE,),
+        options=options,
+        data=data,
+    )
+    files.write(data, ('model', 'picture', *NUMBERS), rows, page)

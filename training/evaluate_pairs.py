@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dav2_ros.evaluation import report
 from dav2_ros.evaluation.da2k import Da2kScore, Pair, PairScore, Picture, gather, judge_picture
-from dav2_ros.evaluation.report import Figure, Pictures, Report, Table
-from dav2_ros.evaluation.results import percent, write_csv, write_json
+from dav2_ros.evaluation.page import Figure, Pictures, Report, Table
+from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.results import percent
 from dav2_ros.media.colour import palette
 from dav2_training.annotation.propose import nearness_rank
 from dav2_training.data.da2k import Da2k
@@ -113,10 +112,7 @@ def run(
     options: tuple[tuple[str, str], ...],
     worst: int,
     engine: Mapping[str, object],
-    *,
-    json_to: Path | None,
-    csv_to: Path | None,
-    html_to: Path | None,
+    files: Files,
 ) -> None:
     """Judge models, print the table, write what was asked for."""
     results = []
@@ -134,22 +130,17 @@ def run(
             for r in results
         ],
     }
-    if json_to:
-        write_json(json_to, data)
-    if csv_to:
-        rows = ((r.model, name, s.scene, s.pairs, s.right, s.ties) for r in results for name, s in r.pictures)
-        write_csv(csv_to, ('model', 'picture', 'scene', 'pairs', 'right', 'ties'), rows)
-    if html_to:
-        best = max(results, key=lambda result: result.score.total.right)
-        page = Report(
-            'Which point is closer?',
-            f'{", ".join(r.model for r in results)} on {len(indices)} pictures of DA-2K',
-            (Figure('Right', percent(best.score.total.accuracy), best.model if len(results) > 1 else ''),),
-            (table(results),),
-            frames=tuple(p for r in results for p in r.wrong),
-            frames_title='Some pairs that went wrong',
-            protocol=(RULE,),
-            options=options,
-            data=data,
-        )
-        report.write(page, html_to)
+    rows = ((r.model, name, s.scene, s.pairs, s.right, s.ties) for r in results for name, s in r.pictures)
+    best = max(results, key=lambda result: result.score.total.right)
+    page = Report(
+        'Which point is closer?',
+        f'{", ".join(r.model for r in results)} on {len(indices)} pictures of DA-2K',
+        (Figure('Right', percent(best.score.total.accuracy), best.model if len(results) > 1 else ''),),
+        (table(results),),
+        frames=tuple(p for r in results for p in r.wrong),
+        frames_title='Some pairs that went wrong',
+        protocol=(RULE,),
+        options=options,
+        data=data,
+    )
+    files.write(data, ('model', 'picture', 'scene', 'pairs', 'right', 'ties'), rows, page)

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from dav2_ros.evaluation.page import Figure, FramePictures, Line, Plot, Report, Table
 from dav2_ros.evaluation.ranges import RangeTable
-from dav2_ros.evaluation.report import Figure, FramePictures, Line, Plot, Report, Table
 from dav2_ros.evaluation.results import number, percent
 from dav2_training.judging import Record, Score, Seen, by_group
 

@@ -21,7 +21,7 @@ from dav2_ros.evaluation.disparity import compare_disparity
 from dav2_ros.evaluation.metrics import DepthMetrics, mean
 from dav2_ros.evaluation.protocols import Judged, Protocol
 from dav2_ros.evaluation.ranges import RangeTable
-from dav2_ros.media.overlap import Behind
+from dav2_ros.overlap import Behind
 from dav2_training.data.sample import DepthSet, Sample
 from dav2_training.predictors import Predictor
 

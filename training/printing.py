@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dav2_ros.evaluation.report import Table
+from dav2_ros.evaluation.page import Table
 
 
 def show(title: str, tables: Iterable[Table], protocol: Iterable[str]) -> None:

@@ -21,10 +21,10 @@ from dav2_ros.estimator import DepthEstimator, Timings
 from dav2_ros.evaluation import flicker
 from dav2_ros.evaluation.drift import Drift, drift, frame_scale
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
+from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
-from dav2_ros.evaluation.report import FramePictures
 from dav2_ros.finish import Finish
-from dav2_ros.media.overlap import ahead
+from dav2_ros.overlap import ahead
 
 VARIANTS = ('raw', 'median', 'scaled')
 METRICS = tuple(each.name for each in dataclasses.fields(DepthMetrics))

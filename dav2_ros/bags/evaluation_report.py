@@ -12,7 +12,7 @@ import numpy as np
 
 from dav2_ros.bags.evaluate import METRICS, Evaluation, Judged
 from dav2_ros.evaluation import report
-from dav2_ros.evaluation.report import Figure, Line, Plot, Report, Table
+from dav2_ros.evaluation.page import Figure, Line, Plot, Report, Table
 from dav2_ros.evaluation.results import number, percent, plain, write_csv, write_json
 
 FORMAT = 1  # of the JSON

@@ -31,7 +31,7 @@ from dav2_ros.estimator_parameters import TURNS, make_estimator
 from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.look import Look
-from dav2_ros.media.overlap import Behind, ahead
+from dav2_ros.overlap import Behind, ahead
 from dav2_ros.scale.filter import Scale
 from dav2_ros.scale.stated import KnownHeight, StatedScale, filter_settings
 from dav2_ros.scale.tracker import ScaleTracker

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.evaluation.metrics import DepthMetrics
-from dav2_ros.evaluation.report import FramePictures
+from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.scale.evidence import Evidence, Points
 from dav2_ros.scale.visible import in_picture, nearest_returns

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dav2_ros.evaluation.report import FramePictures, Pictures, Plot
+from dav2_ros.evaluation.page import FramePictures, Pictures, Plot
 from dav2_ros.media.colour import colourise, palette
 
 INK, FAINT, RULE = '#1d2330', '#5b6475', '#d6dae1'  # replaced by variables of the page, which has a dark side too

@@ -13,11 +13,11 @@ from sensor_msgs.msg import CompressedImage, Image
 from dav2_ros.estimator import Timings
 from dav2_ros.estimator_parameters import make_estimator
 from dav2_ros.frames import DepthMap
-from dav2_ros.media.overlap import Behind
 from dav2_ros.nodes.camera_parameters import declare_own
 from dav2_ros.nodes.channel import Channel, Shown
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.overlap import Behind
 
 USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
 
