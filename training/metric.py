@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
 
 import torch
 import typer
@@ -33,6 +32,7 @@ from dav2_training.data.pool import FramePool
 from dav2_training.data.procedural import Batch, ProceduralScenes
 from dav2_training.fit import fit
 from dav2_training.losses import beyond, log_l1, silog, silog_zoedepth
+from dav2_training.stage_options import ConfigFile, Out, Steps, Threads
 from dav2_training.validation import normalise, validator
 
 FORMS = {'silog': silog, 'silog_zoedepth': silog_zoedepth}
@@ -122,12 +122,7 @@ def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = l
     return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 
 
-def main(
-    config: Annotated[Path, typer.Argument(help='YAML file with what differs from the defaults.')],
-    out: Annotated[Path, typer.Option(help='Folder for checkpoints, log and the trained model.')],
-    steps: Annotated[Optional[int], typer.Option(help='Replace fit.steps.')] = None,  # noqa: UP045
-    threads: Annotated[Optional[int], typer.Option(help='Replace fit.threads.')] = None,  # noqa: UP045
-) -> None:
+def main(config: ConfigFile, out: Out, steps: Steps = None, threads: Threads = None) -> None:
     """Train a metric model on data sets or procedural scenes; run again to resume."""
     print(train(configs.load(MetricConfig, config, steps=steps, threads=threads), out))
 

@@ -13,11 +13,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
 
 import torch
 import torch.nn.functional as F
-import typer
 from torch import Tensor, nn
 
 from dav2_ros.network.presets import PATCH
@@ -30,6 +28,7 @@ from dav2_training.data.label_feed import LabelBatch, LabelFeed
 from dav2_training.data.labels import Labelled, LabelSet, open_set
 from dav2_training.fit import fit
 from dav2_training.segmentation import Confusion, Segmenter, cross_entropy
+from dav2_training.stage_options import ConfigFile, Out, Steps, Threads
 from dav2_training.validation import normalise
 
 
@@ -107,12 +106,7 @@ def train(config: SegmentConfig, out: Path, after_step: Callable[[int], None] = 
     return judged[0]
 
 
-def main(
-    config: Annotated[Path, typer.Argument(help='YAML file with what differs from the defaults.')],
-    out: Annotated[Path, typer.Option(help='Folder for checkpoints and log.')],
-    steps: Annotated[Optional[int], typer.Option(help='Replace fit.steps.')] = None,  # noqa: UP045
-    threads: Annotated[Optional[int], typer.Option(help='Replace fit.threads.')] = None,  # noqa: UP045
-) -> None:
+def main(config: ConfigFile, out: Out, steps: Steps = None, threads: Threads = None) -> None:
     """Transfer an encoder to Cityscapes or ADE20K; run again to resume."""
     chosen = configs.load(SegmentConfig, config, steps=steps, threads=threads)
     print(f'mIoU {100 * train(chosen, out).mean_iou():.2f} %')

@@ -15,10 +15,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
 
 import torch
-import typer
 
 from dav2_training import config as configs
 from dav2_training import export, relative
@@ -27,6 +25,7 @@ from dav2_training.config import ConfigError, FitConfig, SetConfig
 from dav2_training.data.feed import Feed, open_sets
 from dav2_training.fit import fit
 from dav2_training.losses import RelativeLoss
+from dav2_training.stage_options import ConfigFile, Out, Steps, Threads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +96,6 @@ def train(config: StudentConfig, out: Path, after_step: Callable[[int], None] = 
     return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 
 
-def main(
-    config: Annotated[Path, typer.Argument(help='YAML file with what differs from the defaults.')],
-    out: Annotated[Path, typer.Option(help='Folder for checkpoints, log and the trained model.')],
-    steps: Annotated[Optional[int], typer.Option(help='Replace fit.steps.')] = None,  # noqa: UP045
-    threads: Annotated[Optional[int], typer.Option(help='Replace fit.threads.')] = None,  # noqa: UP045
-) -> None:
+def main(config: ConfigFile, out: Out, steps: Steps = None, threads: Threads = None) -> None:
     """Train a relative model on pseudo-labelled sets; run again to resume."""
     print(train(configs.load(StudentConfig, config, steps=steps, threads=threads), out))
