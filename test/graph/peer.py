@@ -204,12 +204,12 @@ class Peer:
 
     # -- operator
 
-    def call(self, service: type, name: str, **request: Any) -> Any:
+    def call(self, service: type, name: str, *, patience_s: float = PATIENCE_S, **request: Any) -> Any:
         client = self.node.create_client(service, f'depth/{name}')
         try:
             self.until(client.service_is_ready, f'service {name}')
             future = client.call_async(service.Request(**request))
-            self.until(future.done, f'answer of {name}')
+            self.until(future.done, f'answer of {name}', patience_s)
             return future.result()
         finally:
             self.node.destroy_client(client)
@@ -232,7 +232,11 @@ class Peer:
         return list(self.call(DescribeParameters, 'describe_parameters', names=list(names)).descriptors)
 
     def state(self) -> str:
-        return self.call(GetState, 'get_state').current_state.label
+        try:
+            answer = self.call(GetState, 'get_state', patience_s=10.0)
+        except AssertionError:  # an answer is lost now and then while the two still find each other: ask again
+            answer = self.call(GetState, 'get_state')
+        return answer.current_state.label
 
     def change(self, transition: str) -> bool:
         request = ChangeState.Request()
