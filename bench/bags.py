@@ -27,7 +27,7 @@ from dav2_ros.frames import Frame
 
 ASKED = {
     'dav2 bag run, depth, points, stats': RunOptions(),
-    'dav2 bag run, the same, chunks not packed': RunOptions(compressed=False),
+    'dav2 bag run, the same, chunks packed': RunOptions(compressed=True),
     'dav2 bag run, depth alone': RunOptions(wanted=('depth',)),
 }
 

@@ -174,7 +174,7 @@ def step_images_s(preset: str = 'vits', batch: int = 2) -> float:
 
     from dav2_ros.network.dpt import DepthAnything
 
-    network = DepthAnything(preset).train()
+    network = DepthAnything(preset, None).train()
     image = torch.rand(batch, 3, CROP, CROP)
     times = []
     for _ in range(4):

@@ -67,7 +67,9 @@ def run(
     outputs: Annotated[str, typer.Option(help=f'What to write: {", ".join(OUTPUTS)}.')] = 'depth,points,stats',
     prefix: Annotated[str, typer.Option(help='Namespace of the topics written.')] = '/dav2',
     copy: Annotated[bool, typer.Option('--copy', help='Copy the topics of the recording too.')] = False,
-    compress: Annotated[bool, typer.Option(help='Pack chunks with zstd.')] = True,
+    compress: Annotated[
+        bool, typer.Option(help='Pack chunks with zstd: a quarter smaller, 3 ms more a frame.')
+    ] = False,
 ) -> None:
     """Estimate the depth of every picture, and write what the node would have published, with the original stamps.
 
