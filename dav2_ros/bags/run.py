@@ -31,7 +31,7 @@ from dav2_ros.estimator_parameters import TURNS, make_estimator
 from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.look import Look
-from dav2_ros.overlap import Behind, ahead
+from dav2_ros.overlap import Behind, ahead, quick_turns
 from dav2_ros.scale.filter import Scale
 from dav2_ros.scale.stated import KnownHeight, StatedScale, filter_settings
 from dav2_ros.scale.tracker import ScaleTracker
@@ -173,7 +173,7 @@ class _Job:
 
     def run(self, copy: bool, watch: Callable[[Progress], None]) -> None:
         self._started_s = time.monotonic()
-        with Behind(most=4) as behind, ahead(self._read(copy), most=4) as items:
+        with quick_turns(), Behind(most=4) as behind, ahead(self._read(copy), most=4) as items:
             for some in _together(items):
                 estimated = self._estimate([item for item in some if isinstance(item, Seen)])
                 for item in some:
