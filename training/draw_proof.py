@@ -35,12 +35,12 @@ def draw_proof(
 
     Args:
         scores: as `Proof.run` returns them.
-        models: networks by name; the first of each kind is shown, if it is relative.
+        models: networks by name; the first of each of NAMES is shown.
         size: height and width of the pictures.
         path: PNG to write. Needs matplotlib.
     """
     _, Figure = _matplotlib()
-    shown = {name: each[0] for name, each in models.items() if not name.startswith('metric')}
+    shown = {name: models[name][0] for name in NAMES}
     height, width = size
     cell_h = 1.62 * height / width
     figure = Figure(
@@ -49,15 +49,14 @@ def draw_proof(
     upper, lower = figure.subfigures(2, 1, height_ratios=(2.1, (cell_h + 0.04) * len(pictures)))
     _draw_dots(upper.subplots(), scores)
     grid = lower.subplots(len(pictures), 2 + len(shown), squeeze=False)
-    samples = HeldOut(max(pictures) + 1, height, width, world='shifted')
-    for line, index in zip(grid, pictures, strict=True):
-        sample = samples[index]
+    held_out = HeldOut(max(pictures) + 1, height, width, world='shifted')
+    samples = [held_out[index] for index in pictures]
+    for line, sample in zip(grid, samples, strict=True):
         line[0].imshow(sample.rgb)
         line[1].imshow(colourise(sample.z_m, NEAR_M, FAR_M))
     for column, model in enumerate(shown.values(), 2):
         with open_predictor(str(model)) as predict:
-            for line, index in zip(grid, pictures, strict=True):
-                sample = samples[index]
+            for line, sample in zip(grid, samples, strict=True):
                 valid = np.isfinite(sample.z_m)
                 z_m = align(predict(sample.rgb), sample.z_m, valid, kind='relative').z_m
                 line[column].imshow(colourise(z_m.astype(np.float32), NEAR_M, FAR_M))
@@ -65,18 +64,16 @@ def draw_proof(
         axes.set_title(title, fontsize=9, color=INK)
     for axes in grid.flat:
         axes.set_axis_off()
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 
 def _draw_dots(axes, scores: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> None:
-    names = [name for name in NAMES if name in scores and not name.startswith('metric')]
-    for y, name in enumerate(names):
+    for y, name in enumerate(NAMES):
         found = [score['abs_rel'] for score in scores[name]['shifted']]
         axes.plot(found, len(found) * [y], 'o', color='#1d4ed8', alpha=0.7)
         axes.plot([np.mean(found)], [y], '|', color=INK, markersize=18)
-    axes.set_yticks(range(len(names)), [NAMES[name] for name in names], color=INK)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(NAMES)), NAMES.values(), color=INK)
+    axes.set_ylim(len(NAMES) - 0.5, -0.5)
     axes.set_xlabel(
         'AbsRel in the "real" world, aligned; a dot for each seed, a line for their mean', color=FAINT, fontsize=9
     )

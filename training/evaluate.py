@@ -168,9 +168,9 @@ def write(
     """Print the tables and write what was asked for."""
     from dav2_training.printing import show
 
-    show(asked.data, evaluation_report.tables(results), asked.protocol)
-    data, rows = evaluation_report.as_data(asked, results), evaluation_report.csv_rows(results)
-    files.write(data, evaluation_report.CSV_HEADER, rows, evaluation_report.page(asked, results, pictures))
+    page = evaluation_report.page(asked, results, pictures)
+    show(asked.data, page.tables, asked.protocol)
+    files.write(page, evaluation_report.CSV_HEADER, evaluation_report.csv_rows(results))
 
 
 if __name__ == '__main__':

@@ -143,4 +143,4 @@ def run(
         options=options,
         data=data,
     )
-    files.write(data, ('model', 'picture', *NUMBERS), rows, page)
+    files.write(page, ('model', 'picture', *NUMBERS), rows)

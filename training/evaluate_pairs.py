@@ -143,4 +143,4 @@ def run(
         options=options,
         data=data,
     )
-    files.write(data, ('model', 'picture', 'scene', 'pairs', 'right', 'ties'), rows, page)
+    files.write(page, ('model', 'picture', 'scene', 'pairs', 'right', 'ties'), rows)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags.evaluate import METRICS, Evaluation, Judged
-from dav2_ros.evaluation import report
 from dav2_ros.evaluation.page import Figure, Line, Plot, Report, Table
-from dav2_ros.evaluation.results import number, percent, plain, write_csv, write_json
+from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.results import number, percent
 
 FORMAT = 1  # of the JSON
 HEADER = ('frames', 'AbsRel', 'SqRel m', 'RMSE m', 'RMSE log', 'log10', 'SILog', 'δ1', 'δ2', 'δ3')
@@ -153,11 +153,10 @@ def as_data(asked: Asked, found: Sequence[Evaluation]) -> dict[str, object]:
 
 def write(out: Path, asked: Asked, found: Sequence[Evaluation]) -> None:
     """Write report.html, evaluation.json and frames.csv; each is whole or not there."""
-    write_json(out / 'evaluation.json', plain(as_data(asked, found)))
     rows = (
         (each.model, each.engine, each.variant, row.stamp_ns, *(getattr(row.metrics, name) for name in METRICS),
          row.scale, row.coverage, row.engine_ms, row.total_ms)
         for one in found for each in one.judged for row in each.frames
     )  # fmt: skip
-    write_csv(out / 'frames.csv', CSV_HEADER, rows)
-    report.write(page(asked, found), out / 'report.html')
+    files = Files(out / 'evaluation.json', out / 'frames.csv', out / 'report.html')
+    files.write(page(asked, found), CSV_HEADER, rows)

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dav2_ros.bags import BagError
@@ -26,7 +26,7 @@ from dav2_ros.bags.resume import Unfinished
 from dav2_ros.bags.sensor import KINDS, Sensor
 from dav2_ros.bags.stored import Recorded
 from dav2_ros.bags.writer import BagWriter
-from dav2_ros.estimator import DepthEstimator, Timings
+from dav2_ros.estimator import DepthEstimator
 from dav2_ros.estimator_parameters import TURNS, make_estimator
 from dav2_ros.finish import Finish
 from dav2_ros.frames import DepthMap, Frame
@@ -184,8 +184,10 @@ class _Job:
                     else:
                         is_new = item.log_ns not in self._unfinished.done
                         self._fresh += is_new
-                        counts = {'frames_processed': self._progress().done, 'frames_failed': self._refused.total()}
-                        behind.call(self._finish_one, item, *next(estimated), counts, is_new)
+                        done, failed = self._progress().done, self._refused.total()
+                        counts = {'frames_received': done + failed, 'frames_processed': done, 'frames_failed': failed}
+                        depth, stats = next(estimated)
+                        behind.call(self._finish_one, item, depth, stats | counts, is_new)
                     watch(self._progress())
             behind.rest()
         self._elapsed_s = time.monotonic() - self._started_s
@@ -207,38 +209,34 @@ class _Job:
             yield picture
         yield from self._unfinished.fresh(copies, skipped)
 
-    def _estimate(self, pictures: list[Seen]) -> Iterator[tuple[Look, DepthMap, Timings]]:
-        """Give depth of pictures together; the engine's time is shared among them."""
+    def _estimate(self, pictures: list[Seen]) -> Iterator[tuple[DepthMap, dict[str, object]]]:
+        """Give depth of pictures together, and what InferenceStats tells of it; they share the engine's time."""
         estimator, confidence = self._estimator, 'confidence' in self._outputs.wanted
         looks = [look_at(seen.frame, self._given, confidence=confidence) for seen in pictures]
         plans = [look.plan(estimator.size) for look in looks]
         if plans:
             estimator.keep(set(plans))
-        for look, plan, (depth, timings) in zip(looks, plans, estimator.estimate_many(looks), strict=True):
-            yield look, depth, replace(timings, engine_ms=timings.engine_ms / plans.count(plan))
+        estimated = estimator.estimate_many(looks)
+        for seen, look, plan, (depth, timings) in zip(pictures, looks, plans, estimated, strict=True):
+            engine_ms = timings.engine_ms / plans.count(plan)
+            self._engine_s += 1e-3 * engine_ms
+            about = estimator.describe(plan)
+            stats = {
+                'pre_ms': seen.decode_ms + timings.pre_ms,
+                'engine_ms': engine_ms,
+                'post_ms': timings.post_ms,
+                'focal_correction': estimator.focal_factor(look),
+                'frames_dropped': 0,
+                **{key: about[key] for key in ('model', 'engine', 'precision')},
+            }
+            yield depth, stats
 
-    def _finish_one(
-        self, seen: Seen, look: Look, depth: DepthMap, timings: Timings, counts: dict[str, int], is_new: bool
-    ) -> None:
+    def _finish_one(self, seen: Seen, depth: DepthMap, stats: dict[str, object], is_new: bool) -> None:
         """Bring depth to right metres, and write it if it is new: what was written before only warms the filters up."""
-        estimator = self._estimator
         depth = self._finish.apply(depth, seen.frame.rgb, self._given)
         depth, scale = self._scale.correct(depth, seen)
-        self._engine_s += 1e-3 * timings.engine_ms
-        if not is_new:
-            return
-        about = estimator.describe()
-        stats = {
-            'pre_ms': seen.decode_ms + timings.pre_ms,
-            'engine_ms': timings.engine_ms,
-            'post_ms': timings.post_ms,
-            'focal_correction': estimator.focal_factor(look),
-            'frames_received': sum(counts.values()),
-            'frames_dropped': 0,
-            **counts,
-            **{key: about[key] for key in ('model', 'engine', 'precision')},
-        }
-        self._outputs.write(Estimated(seen.frame, seen.info, seen.log_ns, depth, scale, stats))
+        if is_new:
+            self._outputs.write(Estimated(seen.frame, seen.info, seen.log_ns, depth, scale, stats))
 
     def _progress(self) -> Progress:
         done = len(self._unfinished.done) + self._fresh

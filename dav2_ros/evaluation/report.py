@@ -37,10 +37,10 @@ class Files:
     csv: Path | None = None
     html: Path | None = None
 
-    def write(self, data: object, header: Sequence[str], rows: Iterable[Sequence[object]], page: Report) -> None:
-        """Write the numbers, a line of numbers for each picture, and the page, each if it was asked for."""
+    def write(self, page: Report, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a page's numbers, a line of `rows` for each picture, and the page, each if it was asked for."""
         if self.json:
-            write_json(self.json, data)
+            write_json(self.json, page.data)
         if self.csv:
             write_csv(self.csv, header, rows)
         if self.html:
