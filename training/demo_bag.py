@@ -11,7 +11,7 @@ Topics: /camera/image/compressed (jpeg), /camera/camera_info, and the exact dept
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -89,18 +89,23 @@ def frames(shots: tuple[Shot, ...] = SHOTS) -> Iterator[tuple[Frame, DepthMap]]:
             number += 1
 
 
+def record(out: Path, pairs: Iterable[tuple[Frame, DepthMap]], quality: int = 90) -> float:
+    """Write frames with their depth as a recording; returns its size in MB. `quality` is of the jpegs."""
+    with BagWriter(out) as bag:
+        for frame, truth in pairs:
+            bag.camera_info('/camera/camera_info', frame.camera, frame.stamp_ns, frame.frame_id)
+            bag.picture('/camera/image', frame, quality=quality)
+            bag.depth('/camera/depth/image', truth)
+    return sum(f.stat().st_size for f in out.iterdir()) / 1e6
+
+
 def main(
     out: Annotated[Path, typer.Argument(help='Folder of the recording; replaced if it is there.')],
     quality: Annotated[int, typer.Option(help='Of the jpegs.')] = 90,
 ) -> None:
     """Render the frames and write the recording."""
     torch.set_num_threads(1)
-    with BagWriter(out) as bag:
-        for frame, truth in frames():
-            bag.camera_info('/camera/camera_info', frame.camera, frame.stamp_ns, frame.frame_id)
-            bag.picture('/camera/image', frame, quality=quality)
-            bag.depth('/camera/depth/image', truth)
-    print(f'{out}: {sum(f.stat().st_size for f in out.iterdir()) / 1e6:.2f} MB')
+    print(f'{out}: {record(out, frames(), quality):.2f} MB')
 
 
 if __name__ == '__main__':

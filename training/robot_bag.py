@@ -21,14 +21,13 @@ import torch
 import typer
 from rich.progress import track
 
-from dav2_ros.bags.writer import BagWriter
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 from dav2_training.data.renderer import render
 from dav2_training.data.scenes import compose
 from dav2_training.data.shifted import repaint, take
 from dav2_training.data.views import random_view, reach
-from dav2_training.demo_bag import FRAME_ID, RATE_HZ, START_NS
+from dav2_training.demo_bag import FRAME_ID, RATE_HZ, START_NS, record
 
 WIDTH, HEIGHT, HFOV_DEG = 320, 240, 75.0
 MOUNTED_M = 0.55  # of the camera above the floor: lower than the bundled model has ever seen it
@@ -63,13 +62,8 @@ def main(
     """Render the frames and write the recording."""
     torch.set_num_threads(1)
     camera = Camera.from_hfov(WIDTH, HEIGHT, math.radians(HFOV_DEG))
-    with BagWriter(out) as bag:
-        for index in track(range(shots), 'shots'):
-            for frame, truth in shot(seed, index, index * FRAMES, camera):
-                bag.camera_info('/camera/camera_info', frame.camera, frame.stamp_ns, frame.frame_id)
-                bag.picture('/camera/image', frame, quality=90)
-                bag.depth('/camera/depth/image', truth)
-    print(f'{out}: {shots * FRAMES} frames, {sum(f.stat().st_size for f in out.iterdir()) / 1e6:.2f} MB')
+    pairs = (pair for index in track(range(shots), 'shots') for pair in shot(seed, index, index * FRAMES, camera))
+    print(f'{out}: {shots * FRAMES} frames, {record(out, pairs):.2f} MB')
 
 
 if __name__ == '__main__':
