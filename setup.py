@@ -25,7 +25,7 @@ setup(
             'models/bundled/**/*',
             'bags/bundled/**/*',
             'demo/*.xml',
-            'engines/gate_pictures/*',
+            'engines/selection/gate_pictures/*',
             'evaluation/*.j2',
         ]
     },

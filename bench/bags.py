@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.parameters import BagParameters, read_parameters
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.read_parameters import read_parameters
 from dav2_ros.bags.run import RunOptions, look_at, run
-from dav2_ros.bags.writer import BagWriter
-from dav2_ros.estimator_parameters import make_estimator
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.frames import Frame
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.estimator import make_estimator
 
 ASKED = {
     'dav2 bag run, depth, points, stats': RunOptions(),

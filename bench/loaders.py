@@ -25,8 +25,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dav2_training.augment import crop, mirror
-from dav2_training.data import sets
+from dav2_training.data import registry
+from dav2_training.data.augment import crop, mirror
 
 RESULTS = Path(__file__).parent / 'results' / 'loaders.json'
 FRAMES, CROP = 6, 518
@@ -35,7 +35,7 @@ GPU_IMAGES_S = 200.0  # an example: what a fast GPU may train with the smallest 
 
 def scenes(height: int, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Render FRAMES pictures (H, W, 3) uint8 and their Z (H, W) float32, +inf for sky; enlarged from a third."""
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     batch = ProceduralScenes(5, height // 3, width // 3).batch(range(FRAMES))
     rng = np.random.default_rng(0)
@@ -126,7 +126,7 @@ WRITERS: dict[str, tuple[Callable, int, int]] = {
 
 def reader(name: str, root: Path, cut: bool) -> Callable[[int], None]:
     """Return what reads sample i, and cuts a crop out as training does."""
-    opened = sets.open_set(name, root, 'all' if 'all' in sets.about(name).splits else '')
+    opened = registry.open_set(name, root, 'all' if 'all' in registry.about(name).splits else '')
 
     def read(index: int) -> None:
         sample = opened[index % len(opened)]

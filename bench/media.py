@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media import sources
+from dav2_ros.media.depth_files import Look, Results
 from dav2_ros.media.images import read_photo, write_png
 from dav2_ros.media.infer import Task
-from dav2_ros.media.results import Look, Results
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
 

@@ -54,7 +54,7 @@ def timed(call: Callable[[], object], runs: int = 60, warm_up: int = 5) -> list[
 def frame() -> Frame:
     """Return one rendered 640x480 frame with its camera."""
     from dav2_ros.camera import Camera
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     batch = ProceduralScenes(7, HEIGHT, WIDTH).batch([3])
     f_px = float(batch.f_px[0])
@@ -66,12 +66,12 @@ def around_the_network() -> dict[str, list[float]]:
     from builtin_interfaces.msg import Time
     from std_msgs.msg import Header
 
-    from dav2_ros.cloud import CloudMaker
-    from dav2_ros.cloud_options import CloudOptions
+    from dav2_ros.cloud.cloud import CloudMaker
+    from dav2_ros.cloud.options import CloudOptions
+    from dav2_ros.depth.colour import colourise
     from dav2_ros.frames import DepthMap
-    from dav2_ros.media.colour import colourise
+    from dav2_ros.image.resize import ResizePlan, Resizer
     from dav2_ros.nodes.conversions import cloud_to_msg, depth_to_image
-    from dav2_ros.resize import ResizePlan, Resizer
 
     one, maker = frame(), CloudMaker()
     header = Header(stamp=Time(sec=1), frame_id='camera')
@@ -98,12 +98,12 @@ def around_the_network() -> dict[str, list[float]]:
 
 def clouds() -> dict[str, list[float]]:
     """Time clouds for navigation, and confidence, on a rendered 640x480 scene with edges as a network draws them."""
-    from dav2_ros.cloud import CloudMaker
-    from dav2_ros.cloud_options import CloudOptions
-    from dav2_ros.confidence import confidence_of
-    from dav2_ros.evaluation.flying import softened
+    from dav2_ros.cloud.cloud import CloudMaker
+    from dav2_ros.cloud.options import CloudOptions
+    from dav2_ros.depth.confidence import confidence_of
+    from dav2_ros.evaluation.flying_pixels import softened
     from dav2_ros.frames import DepthMap
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     one = frame()
     depth = DepthMap(softened(ProceduralScenes(7, HEIGHT, WIDTH).batch([3]).z_m[0].numpy()), one.camera)
@@ -125,8 +125,8 @@ def rendering() -> dict[str, list[float]]:
     """Time the procedural scenes, per frame of 224x168: in one process, and as training renders, in two."""
     from torch.utils.data import DataLoader
 
-    from dav2_training.data.pool import Rendered
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.frame_buffer import Rendered
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     scenes = ProceduralScenes(7)
     alone = timed(lambda: scenes.batch(range(8)), runs=12, warm_up=2)
@@ -146,7 +146,7 @@ def engines(rounds: int) -> None:
     for name, order in (('vits', vits), ('bundled', bundled)):
         kept = ['--json', str(RESULTS / f'engines-{name}.json')]
         rest = ['--against', '--rounds', str(rounds), *int8]
-        subprocess.run([sys.executable, '-m', 'dav2_ros.cli', 'bench', *order, *rest, *kept], check=True)
+        subprocess.run([sys.executable, '-m', 'dav2_ros.commands.app', 'bench', *order, *rest, *kept], check=True)
 
 
 def cameras() -> None:

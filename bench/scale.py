@@ -17,21 +17,21 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import DepthMap
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
-from dav2_ros.scale.evidence import Beam, Points
-from dav2_ros.scale.filter import FilterSettings
-from dav2_ros.scale.ground import GroundHeight
+from dav2_ros.scale.camera_height import GroundHeight
+from dav2_ros.scale.kalman import FilterSettings
+from dav2_ros.scale.measurements import Beam, Points
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.tracker import ScaleTracker, measure
 
 WRONG = 0.6  # what the model's metres are multiplied by
 NOISE_M, OUTLIERS = 0.05, 0.2
-CAMERA_HEIGHT_M = 1.15  # of the recording (training/demo_bag.py)
+CAMERA_HEIGHT_M = 1.15  # of the recording (training/assets/demo_bag.py)
 FAR_M = 60.0
 SOURCES = ('lidar', 'scan', 'height', 'range')
 

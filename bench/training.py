@@ -30,11 +30,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from dav2_training import relative
 from dav2_training.config import FitConfig, SetConfig
-from dav2_training.data.feed import Feed, open_sets
-from dav2_training.data.pseudo import encode, label_path, write
+from dav2_training.data.pseudo.label_file import encode, label_path, write
+from dav2_training.data.relative_batches import Feed, open_sets
 from dav2_training.losses import RelativeLoss
+from dav2_training.stages import relative
 
 RESULTS = Path(__file__).parent / 'results' / 'training.json'
 README = Path(__file__).parents[1] / 'training' / 'README.md'
@@ -70,7 +70,7 @@ def cases() -> list[Case]:
 
 def labelled_pictures(root: Path) -> int:
     """Write JPEGs with a sensor's grain and their labels; return the bytes of all labels."""
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     (root / 'pictures').mkdir()
     scenes, rng = ProceduralScenes(7, HEIGHT, WIDTH), np.random.default_rng(0)
@@ -113,7 +113,7 @@ def pure(case: Case) -> list[float]:
 
 def loop(case: Case, root: Path) -> list[float]:
     """The loop as the student's stage runs it, without its frozen encoder."""
-    from dav2_training.fit import fit
+    from dav2_training.loop.fit import fit
 
     sets = [SetConfig('folder', str(root / 'pictures'), labels=str(root / 'labels'))]
     feed = Feed(

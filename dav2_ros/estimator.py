@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.confidence import confidence_of, mask_unsure
+from dav2_ros.depth.confidence import confidence_of, mask_unsure
+from dav2_ros.depth.metric import mask_unseen, to_metres
 from dav2_ros.engines.engine import Engine, EngineSpec
-from dav2_ros.engines.shelf import EngineShelf
-from dav2_ros.engines.supply import EngineSupply, State
+from dav2_ros.engines.hot_swap import EngineSupply, State
+from dav2_ros.engines.pool import EngineShelf
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.look import Look, plan_of, upright_camera
-from dav2_ros.metres import mask_unseen, to_metres
+from dav2_ros.image.request import Look, plan_of, upright_camera
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.registry import ModelError
-from dav2_ros.resize import ResizePlan
 
 LOG = logging.getLogger(__name__)
 FOCAL_CORRECTIONS = ('auto', 'on', 'off')
@@ -44,12 +44,13 @@ class DepthEstimator:
             depth, timings = estimator.estimate(Frame(rgb, camera))
 
     Depth is along Z, at the picture's full resolution or the network's. The engine is built and proved
-    (engines/gate.py) for the shape of the first picture, and anew when the shape changes; `estimate_many` keeps
-    several. One thread at a time.
+    (engines/selection/accuracy_gate.py) for the shape of the first picture, and anew when the shape changes;
+    `estimate_many` keeps several. One thread at a time.
 
     Args:
         checkpoint: a metric one; a relative one has no metres and is refused (ModelError).
-        engine, device, precision: see `engines.ladder.open_proved`; auto is the fastest that is proved here.
+        engine, device, precision: see `engines.selection.selection.open_proved`; auto is the fastest that is proved
+            here.
         size: short side of the network input, rounded to multiples of 14; None is the model's own.
         focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
             trained in canonical-camera space, where it is exact, and off for the others.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -51,3 +52,13 @@ class Changeable:
             if configured and each.metadata['changes'] == UNCONFIGURED and values[name] != getattr(self, name):
                 raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')
         return replace(self, **{name: values[name] for name in ours})
+
+
+def change_time(when: str) -> str:
+    """Say in the middle of a sentence when a parameter may change."""
+    return f'is {when}' if when == NEVER else when
+
+
+def choices_text(choices: tuple[str, ...]) -> str:
+    """List choices in words; empty for none."""
+    return f'One of {", ".join(map(json.dumps, choices))}' if choices else ''

@@ -21,7 +21,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.parameters.node import DepthNodeParameters
 from launch import LaunchContext, LaunchDescription
 
 ARGUMENTS = {

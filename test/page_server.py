@@ -26,7 +26,7 @@ def served(folder: Path, model: Path, *args: object) -> Iterator[str]:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     fixed = ('--port', port, '--model', model, '--engine', 'torch', '--precision', 'fp32')
-    command = [sys.executable, '-m', 'dav2_ros.cli', 'web', *map(str, (*fixed, *args))]
+    command = [sys.executable, '-m', 'dav2_ros.commands.app', 'web', *map(str, (*fixed, *args))]
     proxies = ('http_proxy', 'https_proxy', 'all_proxy')
     environment = {k: v for k, v in os.environ.items() if k.lower() not in proxies}
     environment |= {'TMPDIR': str(folder), 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}

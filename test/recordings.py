@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dav2_ros.bags import messages
+from dav2_ros.bags.storage import messages
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dav2_ros.evaluation.da2k import Pair, judge_picture, read_annotations
-from dav2_training.annotation.ballot import Ballot, Disputed
 from dav2_training.annotation.page import Desk, clicked, shown
 from dav2_training.annotation.propose import APART, nearness_rank, propose
+from dav2_training.annotation.votes import Ballot, Disputed
 from dav2_training.cli import app
 from dav2_training.data.sample import DataError
 
@@ -283,7 +283,7 @@ def test_from_pictures_to_a_score_by_the_commands(random_model: Path, tmp_path: 
 
 def test_a_model_alone_is_compared_with_itself_on_the_mirrored_picture(random_model: Path, tmp_path: Path):
     from dav2_training.annotation.cli import opinions
-    from dav2_training.predictors import open_predictor
+    from dav2_training.evaluation.predictors import open_predictor
 
     rgb = np.random.default_rng(3).integers(0, 255, (84, 112, 3), np.uint8)
     with open_predictor(str(random_model)) as predict:

@@ -17,8 +17,8 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 
 from recordings import a_drive, by_rosbags
 
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.cli import app
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.commands.app import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / 'docs' / 'bags.md').read_text()

@@ -17,14 +17,14 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 from recordings import CAMERA, a_depth, a_drive, by_rosbags, stamp
 
 from dav2_ros.bags import DEMO_BAG, BagError
-from dav2_ros.bags.evaluate import METRICS, NUMBERS, VARIANTS, Wanted, evaluate
-from dav2_ros.bags.frames import Pictures
-from dav2_ros.bags.parameters import read_parameters
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.bags.sensor import Sensor
-from dav2_ros.bags.thresholds import read_threshold
-from dav2_ros.bags.truth import SensorTruth, TapeTruth, compare
-from dav2_ros.cli import app
+from dav2_ros.bags.camera_stream import Pictures
+from dav2_ros.bags.evaluation.evaluate import METRICS, NUMBERS, VARIANTS, Wanted, evaluate
+from dav2_ros.bags.evaluation.fail_if import read_threshold
+from dav2_ros.bags.evaluation.ground_truth import SensorTruth, TapeTruth, compare
+from dav2_ros.bags.read_parameters import read_parameters
+from dav2_ros.bags.reference_sensor import Sensor
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.commands.app import app
 from dav2_ros.estimator import Timings
 from dav2_ros.evaluation.report import read_data
 from dav2_ros.frames import DepthMap

@@ -16,7 +16,7 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 
 from recordings import a_drive, by_rosbags, stamp
 
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 
 ROOT = Path(__file__).parents[1]
 FRAMES = 6
@@ -28,7 +28,7 @@ def drive(tmp_path_factory):
 
 
 def play(drive, *options) -> subprocess.Popen:
-    command = [sys.executable, '-m', 'dav2_ros.cli', 'bag', 'play', str(drive), '--wait-for', '1', *options]
+    command = [sys.executable, '-m', 'dav2_ros.commands.app', 'bag', 'play', str(drive), '--wait-for', '1', *options]
     env = {**os.environ, 'PYTHONUNBUFFERED': '1'}
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 

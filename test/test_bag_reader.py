@@ -16,8 +16,8 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 from recordings import CAMERA, a_depth, a_drive, a_frame, by_mcap, by_rosbags, stamp
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.overview import overview, to_json, to_text
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.info import overview, to_json, to_text
+from dav2_ros.bags.storage.reader import BagReader
 
 FRAMES = 6
 DRIVE = a_drive(FRAMES, lidar=True)

@@ -32,16 +32,18 @@ from recordings import (
     transform,
 )
 
-from dav2_ros.bags import BagError, messages
-from dav2_ros.bags.definitions import DEFINITIONS
-from dav2_ros.bags.frames import Pictures
-from dav2_ros.bags.parameters import BagParameters, read_parameters
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags import BagError
+from dav2_ros.bags.camera_stream import Pictures
+from dav2_ros.bags.read_parameters import read_parameters
+from dav2_ros.bags.reference_sensor import Sensor
 from dav2_ros.bags.run import RunOptions, run
-from dav2_ros.bags.sensor import Sensor
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.definitions import DEFINITIONS
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.transforms import Transforms
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.models import checkpoints
+from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.scale.pose import Pose
 
 ROOT = Path(__file__).parents[1]
@@ -188,7 +190,7 @@ class TestOptions:
             assert set(other.topics) == {*one.topics, '/dav2/depth/image', '/dav2/depth/camera_info'}
 
     def test_parameters_are_those_of_the_node(self):
-        parameters = pytest.importorskip('dav2_ros.nodes.parameters')
+        parameters = pytest.importorskip('dav2_ros.nodes.declare')
         node, ours = parameters.DepthNodeParameters.__dataclass_fields__, BagParameters.__dataclass_fields__
         assert set(ours) < set(node)
         for name, each in ours.items():
@@ -246,7 +248,7 @@ class TestOptions:
 PROGRAM = """
 import sys, os, signal
 from pathlib import Path
-from dav2_ros.bags.parameters import read_parameters
+from dav2_ros.bags.read_parameters import read_parameters
 from dav2_ros.bags.run import RunOptions, run
 import torch
 torch.set_num_threads(1)

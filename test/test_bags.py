@@ -19,9 +19,10 @@ rosbags = pytest.importorskip('rosbags', reason='rosbags is not installed (pip: 
 
 from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
 
-from dav2_ros.bags import DEMO_BAG, BagError, messages  # noqa: E402
-from dav2_ros.bags.reader import BagReader  # noqa: E402
-from dav2_ros.bags.writer import BagWriter  # noqa: E402
+from dav2_ros.bags import DEMO_BAG, BagError  # noqa: E402
+from dav2_ros.bags.storage import messages  # noqa: E402
+from dav2_ros.bags.storage.reader import BagReader  # noqa: E402
+from dav2_ros.bags.storage.writer import BagWriter  # noqa: E402
 from dav2_ros.camera import Camera  # noqa: E402
 from dav2_ros.frames import DepthMap, Frame  # noqa: E402
 
@@ -332,7 +333,7 @@ class TestBundled:
         assert 3e9 < stamps[-1] - stamps[0] < 10e9
 
     def test_the_camera_is_the_one_that_rendered_it(self, content):
-        from dav2_training import demo_bag
+        from dav2_training.assets import demo_bag
 
         wanted = Camera.from_hfov(640, 480, math.radians(65.0))
         for frame in content[0]:
@@ -345,7 +346,7 @@ class TestBundled:
         """Truth to the millimetre that it is stored in; pictures to jpeg's loss and the sensor's noise."""
         import torch
 
-        from dav2_training import demo_bag
+        from dav2_training.assets import demo_bag
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

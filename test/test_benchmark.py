@@ -22,11 +22,11 @@ from typer.testing import CliRunner
 from dav2_ros.benchmark.cases import AGAINST, AUTO, EAGER, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
 from dav2_ros.benchmark.machine import fair_environment
 from dav2_ros.benchmark.measure import Process, Row, measure
+from dav2_ros.benchmark.pipelines import way_of
 from dav2_ros.benchmark.report import absent, ratios, report, to_json
-from dav2_ros.benchmark.ways import way_of
-from dav2_ros.cli import app
+from dav2_ros.commands.app import app
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.reference import gate_pictures
+from dav2_ros.engines.selection.reference import gate_pictures
 from dav2_ros.models import checkpoints
 from dav2_ros.models.huggingface import from_huggingface, to_huggingface
 
@@ -113,7 +113,7 @@ def found(tmp_path_factory) -> tuple[dict, Path]:
 
 
 def bench(*order: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, '-m', 'dav2_ros.cli', 'bench', *map(str, order)]
+    command = [sys.executable, '-m', 'dav2_ros.commands.app', 'bench', *map(str, order)]
     threads = {'OMP_NUM_THREADS': '1'}
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
 

@@ -17,17 +17,18 @@ from typer.testing import CliRunner
 pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
 pytest.importorskip('matplotlib', reason='matplotlib is not installed (pip: the extra plot)')
 
-from dav2_ros.bags import DEMO_BAG, messages
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.bags.writer import BagWriter
-from dav2_ros.cli import app
+from dav2_ros.bags import DEMO_BAG
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.writer import BagWriter
+from dav2_ros.commands.app import app
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.scale.correction import Correction, fit_with_shift, residuals_by_range
-from dav2_ros.scale.evidence import Pairs
 from dav2_ros.scale.fit import fit_scale
+from dav2_ros.scale.measurements import Pairs
 from dav2_ros.scale.pose import Pose
 
 STRETCH = 0.7  # of the focal length that the recorded camera_info states: a calibration of another lens

@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud import make_cloud
+from dav2_ros.cloud.cloud import make_cloud
 from dav2_ros.frames import DepthMap
 from dav2_ros.nodes.conversions import cloud_from_msg, depth_to_image
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dav2_training.data.colmap import cameras_by_picture
 from dav2_training.data.sample import DataError
+from dav2_training.data.sets.colmap import cameras_by_picture
 
 COURTYARD = '3411.42 3410.02 3041.29 2014.07 0.21047 0.21102 -5.36231e-06 0.00051541 -0.158023 0.406856 -8.46499e-05 '
 COURTYARD += '0.000861313'  # a true one, of ETH3D

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dav2_ros.camera import Camera
-from dav2_ros.confidence import VARIANTS, confidence_of, mask_unsure
+from dav2_ros.depth.confidence import VARIANTS, confidence_of, mask_unsure
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.evaluation.sparsification import mean, sparsify
 from dav2_ros.frames import Frame
@@ -109,7 +109,7 @@ class TestConfidence:
 def estimates():
     """Depth maps of the bundled model, with both confidences, and the truth, on scenes that nothing was fitted to."""
     pytest.importorskip('torch')
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     batch = ProceduralScenes(SEED, 168, 224).batch(range(FRAMES))
     found = []

@@ -12,21 +12,22 @@ from pathlib import Path
 import pytest
 import typer
 
-from dav2_ros.cli import app as dav2
+from dav2_ros.commands.app import app as dav2
 from dav2_ros.evaluation.protocols import protocol
 from dav2_ros.models.registry import lookup
 from dav2_ros.network.presets import PRESETS
 from dav2_training import config as configs
 from dav2_training.cli import app as dav2_train
 from dav2_training.config import MetricConfig
-from dav2_training.data import labels, sets
-from dav2_training.data.rendered import WORLDS
-from dav2_training.metric import info_of, loss_of
-from dav2_training.pseudo_label import PseudoLabelConfig
-from dav2_training.ranks import Share
-from dav2_training.segment import SegmentConfig
-from dav2_training.student import StudentConfig
-from dav2_training.teacher import TeacherConfig
+from dav2_training.data import registry
+from dav2_training.data.procedural.frame_cache import WORLDS
+from dav2_training.data.sets import segmentation
+from dav2_training.loop.distributed import Share
+from dav2_training.stages.metric import info_of, loss_of
+from dav2_training.stages.pseudo_label import PseudoLabelConfig
+from dav2_training.stages.segment import SegmentConfig
+from dav2_training.stages.student import StudentConfig
+from dav2_training.stages.teacher import TeacherConfig
 
 FOLDER = Path(__file__).parents[1] / 'config' / 'training'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.yaml'))
@@ -90,9 +91,9 @@ def test_it_names_what_there_is(name: str) -> None:
     parts = (getattr(config, part, ()) for part in ('sets', 'labelled', 'validation'))
     named = [each for part in parts for each in part if each.name not in WORLDS]
     for each in named:
-        assert each.split in ('', *sets.about(each.name).splits), each
+        assert each.split in ('', *registry.about(each.name).splits), each
     if isinstance(config, SegmentConfig):
-        assert config.set in labels.LOADERS
+        assert config.set in segmentation.LOADERS
     if isinstance(config, MetricConfig):
         assert protocol(config.protocol).max_m >= 10 and loss_of(config) and info_of(config)
         assert config.validation or not config.sets

@@ -26,8 +26,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from test_depth_node_rectify import raw_info
 from test_rectify import LENSES
 
+from dav2_ros.image.rectify import Rectifier, pinhole_view
 from dav2_ros.nodes.conversions import image_to_rgb
-from dav2_ros.rectify import Rectifier, pinhole_view
 
 
 @pytest.fixture(scope='module')
@@ -125,7 +125,8 @@ def test_no_parameter_of_a_running_node_changes_the_camera_or_the_size(in_metres
     """What would is refused while the node runs: nvblox stops its process otherwise."""
     from dataclasses import fields
 
-    from dav2_ros.nodes.parameters import ANY_TIME, DepthNodeParameters
+    from dav2_ros.parameter import ANY_TIME
+    from dav2_ros.parameters.node import DepthNodeParameters
 
     peer, cameras, taken = in_metres, CameraCache(), []
     peer.only('depth/image', 'depth/camera_info')

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / 'docs/consumers.md').read_text()

@@ -13,10 +13,10 @@ pytest.importorskip('sensor_msgs', reason='ROS messages are not installed (pip: 
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from dav2_ros.cloud import POINT
+from dav2_ros.cloud.cloud import POINT
+from dav2_ros.image.encodings import ENCODINGS, pixels, to_rgb
 from dav2_ros.nodes import conversions
 from dav2_ros.nodes.conversions import image_to_rgb
-from dav2_ros.pixels import ENCODINGS, pixels, to_rgb
 
 HEIGHT, WIDTH = 24, 34
 BAYER = {'rggb': 'RGGB', 'bggr': 'BGGR', 'gbrg': 'GBRG', 'grbg': 'GRBG'}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dav2_ros.evaluation.da2k import AnnotationError, Pair, Picture, gather, judge_picture, read_annotations, to_json
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 
 NEAR, FAR = (1, 2), (5, 7)  # row, column
 CLOSER = np.zeros((8, 10), np.float32)  # a disparity in which NEAR is closer

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dav2_ros.camera import Camera
-from dav2_ros.media.colour import BEYOND, UNKNOWN
+from dav2_ros.depth.colour import BEYOND, UNKNOWN
 from dav2_training import cli
-from dav2_training.data import sets
+from dav2_training.data import registry
+from dav2_training.data.check import scan
 from dav2_training.data.cli import data_app, spread
+from dav2_training.data.contact_sheet import BAND, GAP, WIDTH, set_sheet
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.scan import scan
-from dav2_training.data.set_sheet import BAND, GAP, WIDTH, set_sheet
 
 ROOT = Path(__file__).parents[1]
 RGB = np.zeros((10, 20, 3), np.uint8)
@@ -138,13 +138,13 @@ class TestCommand:
     def test_the_list_has_every_set(self):
         status, text = self.run('list')
         assert status == 0
-        assert {line.split()[0] for line in text.splitlines() if line[0] != ' '} == {'name', *sets.LOADERS}
+        assert {line.split()[0] for line in text.splitlines() if line[0] != ' '} == {'name', *registry.LOADERS}
 
-    @pytest.mark.parametrize('name', sorted(sets.LOADERS))
+    @pytest.mark.parametrize('name', sorted(registry.LOADERS))
     def test_show_draws_the_tree(self, name):
         status, text = self.run('show', name)
         assert status == 0
-        assert sets.about(name).tree in text and sets.about(name).licence in text
+        assert registry.about(name).tree in text and registry.about(name).licence in text
 
     @pytest.mark.parametrize('name', ['vkitti2', 'blendedmvs', 'folder'])
     def test_check_looks_through_a_set(self, name, tmp_path):
@@ -184,4 +184,4 @@ class TestDocument:
 
         text = (ROOT / 'docs' / 'datasets.md').read_text()
         assert text.split(MARK)[1].strip() == markdown().strip(), 'python -m dav2_training.data.catalogue writes it'
-        assert all(f'`{name}`' in text for name in sets.LOADERS)
+        assert all(f'`{name}`' in text for name in registry.LOADERS)

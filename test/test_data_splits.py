@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from registry.truth import write_picture, write_png16
 from scipy.linalg import rq
 from sets import hypersim as hypersim_fixture
-from sets.truth import write_picture, write_png16
 
 from dav2_ros.camera import Camera
-from dav2_training.data import sets
-from dav2_training.data.hypersim import STANDARD, pinhole, ray_lengths, tone_mapped
-from dav2_training.data.kitti import TEST_DRIVES, evenly
+from dav2_training.data import registry
 from dav2_training.data.pairs import Pair
 from dav2_training.data.sample import DataError
-from dav2_training.data.vkitti2 import LEARNT
+from dav2_training.data.sets.hypersim import STANDARD, pinhole, ray_lengths, tone_mapped
+from dav2_training.data.sets.kitti import TEST_DRIVES, evenly
+from dav2_training.data.sets.vkitti2 import LEARNT
 
 
 def pairs(name: str, root: Path, split: str) -> list[Pair]:
-    opened = sets.open_set(name, root, split)
+    opened = registry.open_set(name, root, split)
     return [opened.pair(i) for i in range(len(opened))]
 
 
@@ -66,7 +66,7 @@ class TestHypersim:
 
     def test_points_are_as_far_away_as_the_file_says(self, tmp_path):
         hypersim_fixture.write(tmp_path)
-        sample = sets.open_set('hypersim', tmp_path, 'val')[0]  # of a tilted camera
+        sample = registry.open_set('hypersim', tmp_path, 'val')[0]  # of a tilted camera
         path = tmp_path / 'ai_003_010/images/scene_cam_00_geometry_hdf5/frame.0012.depth_meters.hdf5'
         import h5py
 
@@ -89,9 +89,9 @@ class TestHypersim:
     def test_without_the_table_of_splits_all_can_be_read_and_train_cannot(self, tmp_path):
         hypersim_fixture.write(tmp_path)
         (tmp_path / 'metadata_images_split_scene_v1.csv').unlink()
-        assert len(sets.open_set('hypersim', tmp_path, 'all')) == 4
+        assert len(registry.open_set('hypersim', tmp_path, 'all')) == 4
         with pytest.raises(DataError, match=r'has no metadata_images_split_scene_v1.csv'):
-            sets.open_set('hypersim', tmp_path, 'train')
+            registry.open_set('hypersim', tmp_path, 'train')
 
 
 class TestVirtualKitti:
@@ -125,7 +125,7 @@ class TestVirtualKitti:
                 target = tmp_path / f'vkitti_2.0.3_{kind}' / path.relative_to(tmp_path / 'one')
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(path)
-        together, apart = (sets.open_set('vkitti2', r, 'all') for r in (tmp_path / 'one', tmp_path))
+        together, apart = (registry.open_set('vkitti2', r, 'all') for r in (tmp_path / 'one', tmp_path))
         assert len(together) == len(apart)
         for a, b in zip(together, apart):
             np.testing.assert_array_equal(a.z_m, b.z_m)
@@ -156,15 +156,17 @@ class TestKitti:
             )
             depth = tmp_path / f'train/{drive}/proj_depth/groundtruth/image_02/{number:010d}.png'
             write_png16(depth, np.full((2, 2), 256 * number))
-        assert len(sets.open_set('kitti', tmp_path, 'eigen-25')) == 25
-        assert len(sets.open_set('kitti', tmp_path, 'eigen-test')) == 40
-        assert np.nanmax(sets.open_set('kitti', tmp_path, 'eigen-25')[24].z_m) == 39  # and here it lies without raw/
+        assert len(registry.open_set('kitti', tmp_path, 'eigen-25')) == 25
+        assert len(registry.open_set('kitti', tmp_path, 'eigen-test')) == 40
+        assert (
+            np.nanmax(registry.open_set('kitti', tmp_path, 'eigen-25')[24].z_m) == 39
+        )  # and here it lies without raw/
 
     def test_a_list_of_something_else_is_refused(self, tmp_path):
         import_module('sets.kitti').write(tmp_path / 'kitti')
         (tmp_path / 'list.txt').write_text('left.png right.png\n')
         with pytest.raises(DataError, match=r'list.txt has the line .left.png right.png.'):
-            sets.open_set('kitti', tmp_path / 'kitti', str(tmp_path / 'list.txt'))
+            registry.open_set('kitti', tmp_path / 'kitti', str(tmp_path / 'list.txt'))
 
 
 class TestLists:
@@ -175,7 +177,7 @@ class TestLists:
 
     def listed(self, root: Path, *lines: str):
         (root / 'list.txt').write_text('\n'.join(lines) + '\n')
-        return sets.open_set('vkitti2', root, str(root / 'list.txt'))
+        return registry.open_set('vkitti2', root, str(root / 'list.txt'))
 
     @pytest.mark.parametrize('before', ['', '/data/on/another/machine/vkitti/', 'rgb/../'])
     def test_lists_of_other_machines_can_be_used(self, root, before):

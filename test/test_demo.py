@@ -22,8 +22,9 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 pytest.importorskip('matplotlib', reason='matplotlib is not installed (pip: the extra plot)')
 pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip install builds it)')
 
-from dav2_ros.bags import DEMO_BAG, messages
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags import DEMO_BAG
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
 from dav2_ros.engines.engine import PRECISIONS
 from dav2_ros.evaluation.metrics import depth_metrics

@@ -13,7 +13,7 @@ pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip insta
 from graph.peer import Peer, a_picture, depth_of
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud import make_cloud
+from dav2_ros.cloud.cloud import make_cloud
 from dav2_ros.frames import DepthMap
 from dav2_ros.nodes.conversions import cloud_from_msg
 

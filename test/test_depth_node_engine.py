@@ -19,9 +19,9 @@ from graph.process import NodeProcess
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.devices import cpu_has_bf16
-from dav2_ros.engines.gate import TOLERANCES
+from dav2_ros.engines.selection.accuracy_gate import TOLERANCES
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.nodes.conversions import cloud_from_msg, image_to_rgb
-from dav2_ros.resize import ResizePlan
 
 HEIGHT, WIDTH = 48, 64
 PLAN = ResizePlan.lower_bound(HEIGHT, WIDTH, 28)

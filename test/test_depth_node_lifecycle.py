@@ -19,8 +19,8 @@ from graph.peer import BEST_EFFORT, Peer, a_header, a_picture, an_image, an_info
 from graph.process import ROOT, NodeProcess
 from rosgraph_msgs.msg import Clock
 
-from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
+from dav2_ros.parameters.node import DepthNodeParameters
 
 DEFAULTS = {
     each.name: list(each.default) if each.default == () else each.default for each in fields(DepthNodeParameters)

@@ -16,8 +16,8 @@ from graph.peer import Peer, a_picture, an_image, an_info
 from test_rectify import LENSES
 
 from dav2_ros.camera import Camera
+from dav2_ros.image.rectify import Rectifier, pinhole_view
 from dav2_ros.nodes.conversions import cloud_from_msg
-from dav2_ros.rectify import Rectifier, pinhole_view
 
 
 @pytest.fixture(scope='module')

@@ -24,9 +24,9 @@ av = pytest.importorskip('av', reason='av is not installed (pip: the extra video
 # ruff: noqa: E402
 from recordings import a_drive, by_rosbags
 
-from dav2_ros.cli import app as dav2
+from dav2_ros.commands.app import app as dav2
 from dav2_ros.models.registry import REGISTRY
-from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.parameters.node import DepthNodeParameters
 from dav2_training.cli import app as dav2_train
 
 ROOT = Path(__file__).parents[1]

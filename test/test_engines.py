@@ -19,12 +19,12 @@ import torch
 from random_weights import random_model
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import OUTPUTS, Engine, EngineError, EngineSpec
-from dav2_ros.engines.export import network_onnx
-from dav2_ros.engines.picture import PictureToDepth
+from dav2_ros.engines.export.end_to_end import PictureToDepth
+from dav2_ros.engines.export.export import network_onnx
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
-from dav2_ros.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(96, 120, 56)  # 56x70 for the network
 # Of the largest depth. fp32 differs by the order of sums; bf16 has 8 bits of mantissa through 8 blocks.
@@ -204,11 +204,11 @@ def assert_is_a_sentence(text: str, says: list[str]) -> None:
 
 SIGNALLED = """
 import os, signal, sys
-from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import EngineSpec
-from dav2_ros.engines.quantise import quantise
+from dav2_ros.engines.export.quantise import quantise
 from dav2_ros.models import checkpoints
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 import numpy as np
 signal.signal(signal.SIGUSR1, lambda *_: print('a signal was handled'))
 checkpoint, plan = checkpoints.load(sys.argv[1]), ResizePlan.lower_bound(42, 56, 42)
@@ -234,9 +234,9 @@ def test_signals_are_handled_after_openvino_s_engines_are_gone(tmp_path):
 
 EXPORT = """
 import sys
-from dav2_ros.engines.export import network_onnx
+from dav2_ros.engines.export.export import network_onnx
 from dav2_ros.models import checkpoints
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 print(network_onnx(checkpoints.load(sys.argv[1]), ResizePlan.lower_bound(42, 56, 42)))
 """
 

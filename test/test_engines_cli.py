@@ -12,9 +12,10 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from dav2_ros.cli import app
-from dav2_ros.engines import cache, rungs
-from dav2_ros.engines.verdict import Verdict
+from dav2_ros.commands.app import app
+from dav2_ros.engines import cache
+from dav2_ros.engines.selection import candidates
+from dav2_ros.engines.selection.verdict import Verdict
 
 runner = CliRunner(env={'COLUMNS': '200'})
 FRAME = ('--frame', '80x60', '--size', '56', '--device', 'cpu')
@@ -23,8 +24,8 @@ FRAME = ('--frame', '80x60', '--size', '56', '--device', 'cpu')
 @pytest.fixture(autouse=True)
 def own_cache(one_thread, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv('DAV2_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setattr(rungs, '_installed', lambda engine: engine == 'torch')
-    monkeypatch.setattr(rungs, 'cpu_has_bf16', lambda: False)
+    monkeypatch.setattr(candidates, '_installed', lambda engine: engine == 'torch')
+    monkeypatch.setattr(candidates, 'cpu_has_bf16', lambda: False)
     return tmp_path / 'cache'
 
 
@@ -39,7 +40,7 @@ def dav2(*args: object, **options) -> Result:
 
 def spoil(monkeypatch) -> None:
     """From now on PyTorch gives half the depth."""
-    from dav2_ros.engines.torch_engine import TorchEngine
+    from dav2_ros.engines.backends.torch_engine import TorchEngine
 
     infer = TorchEngine.infer
 

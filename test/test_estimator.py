@@ -15,10 +15,10 @@ from random_weights import METRIC, random_model
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.look import Look
+from dav2_ros.image.request import Look
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.info import SATURATED, ModelError
 from dav2_ros.models.registry import REGISTRY
-from dav2_ros.resize import ResizePlan
 
 HEIGHT, WIDTH = 60, 90
 CAMERA = Camera(WIDTH, HEIGHT, 80.0, 80.0, 44.5, 29.5)

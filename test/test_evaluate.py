@@ -24,14 +24,14 @@ from dav2_ros.frames import Frame
 from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
-from dav2_training import evaluate_disparity, evaluate_pairs
 from dav2_training.cli import app, main
+from dav2_training.data.registry import open_set
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.sets import open_set
-from dav2_training.evaluation_report import Worst
-from dav2_training.held_out import HeldOut
-from dav2_training.judging import Seen, ahead, by_group, score, watch
-from dav2_training.predictors import EstimatorPredictor, open_predictor
+from dav2_training.evaluation import evaluate_disparity, evaluate_pairs
+from dav2_training.evaluation.held_out import HeldOut
+from dav2_training.evaluation.predictors import EstimatorPredictor, open_predictor
+from dav2_training.evaluation.report import Worst
+from dav2_training.evaluation.scoring import Seen, ahead, by_group, score, watch
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 SCENES = HeldOut(6, 56, 70, seed=9)
@@ -159,7 +159,7 @@ class TestPredictors:
             assert EstimatorPredictor(estimator).facts['engine'] == 'torch'
 
     def test_a_relative_one_gives_disparity_of_the_published_network(self, relative_model: Path):
-        from dav2_ros.resize import ResizePlan
+        from dav2_ros.image.resize import ResizePlan
 
         rgb = np.random.default_rng(0).integers(0, 255, (70, 91, 3), np.uint8)
         plan = ResizePlan.lower_bound(70, 91, 56)

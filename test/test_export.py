@@ -16,17 +16,17 @@ import pytest
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.camera import Camera
-from dav2_ros.cli import main
+from dav2_ros.commands.app import main
+from dav2_ros.commands.calibration_pictures import samples
 from dav2_ros.engines import cache
-from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.quantise import find_quantised, quantise
+from dav2_ros.engines.export.quantise import find_quantised, quantise
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.media.images import MediaError
-from dav2_ros.media.samples import samples
 from dav2_ros.models import checkpoints
-from dav2_ros.resize import ResizePlan
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed (pip: the extra onnx)')
 pytest.importorskip('onnxscript', reason='onnxscript is not installed (pip: the extra onnx)')
@@ -191,7 +191,7 @@ class TestInt8:
         def fails(picture, plan):
             raise OSError('the disk is full')
 
-        monkeypatch.setattr('dav2_ros.engines.quantise._image', fails)
+        monkeypatch.setattr('dav2_ros.engines.export.quantise._image', fails)
         before = [folder for folder, _ in cache.entries()]
         with pytest.raises(OSError, match='the disk is full'):
             quantise(checkpoint, self.PLAN, [rgb[:30]])

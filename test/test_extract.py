@@ -15,20 +15,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from sets.truth import picture
+from registry.truth import picture
 from typer.testing import CliRunner
 
 pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
 
-from dav2_ros.bags import BagError, messages
-from dav2_ros.bags.extract import ExtractConfig, Extraction
-from dav2_ros.bags.extracted import from_units, read_frames, to_units
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.bags.writer import BagWriter
+from dav2_ros.bags import BagError
+from dav2_ros.bags.extraction.extract import ExtractConfig, Extraction
+from dav2_ros.bags.extraction.format import from_units, read_frames, to_units
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.scale.pose import Pose
-from dav2_training.data import sets
+from dav2_training.data import registry
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 
@@ -136,7 +137,7 @@ class TestDepthCamera:
     def test_depth_of_the_same_camera_comes_back_to_the_millimetre(self, bag, tmp_path):
         extract(bag, tmp_path, **ALIGNED)
         for split, first in (('train', 0), ('val', 27)):
-            opened = sets.open_set('recorded', tmp_path, split)
+            opened = registry.open_set('recorded', tmp_path, split)
             for i in range(len(opened)):
                 sample = opened[i]
                 wanted = truth(CAMERA.rays()[..., 0]) + np.float32(0.001 * (first + i))
@@ -153,7 +154,7 @@ class TestDepthCamera:
 
     def test_depth_of_a_camera_beside_it_lands_where_it_belongs(self, bag, tmp_path):
         extract(bag, tmp_path, depth_topic='/beside/depth/compressedDepth')
-        z_m = sets.open_set('recorded', tmp_path)[0].z_m
+        z_m = registry.open_set('recorded', tmp_path)[0].z_m
         known = np.isfinite(z_m)
         assert known.mean() > 0.1  # 80x60 pixels on 160x120
         np.testing.assert_allclose(z_m[known], WALL_M, atol=5.1e-4)
@@ -174,7 +175,7 @@ def out(bag, tmp_path_factory) -> Path:
 class TestLidar:
     def test_points_have_the_depth_of_their_pixels(self, out):
         """The wall and the post, and, where the post was measured, nothing of the wall that it hides."""
-        z_m = sets.open_set('recorded', out / 'tf')[0].z_m
+        z_m = registry.open_set('recorded', out / 'tf')[0].z_m
         half_px = 0.5 / CAMERA.fx_px
         x_over_z = CAMERA.rays()[..., 0]
         certain = (truth(x_over_z - half_px) == truth(x_over_z + half_px)) & np.isfinite(z_m)
@@ -193,7 +194,7 @@ class TestLidar:
     def test_a_pose_by_hand_gives_the_same_as_the_recordings_own(self, bag, out):
         given = {'sensor_xyz_m': LIDAR_XYZ_M, 'sensor_rpy_rad': LIDAR_RPY_RAD}
         extract(bag, out / 'hand', lidar_topic='/lidar', **given)
-        one, other = (sets.open_set('recorded', out / name)[5].z_m for name in ('tf', 'hand'))
+        one, other = (registry.open_set('recorded', out / name)[5].z_m for name in ('tf', 'hand'))
         assert (np.isnan(one) == np.isnan(other)).mean() > 0.999  # a point on the edge of two pixels
         both = np.isfinite(one) & np.isfinite(other)
         np.testing.assert_allclose(one[both], other[both], atol=1.1 / 256)
@@ -219,8 +220,8 @@ class TestSplit:
 class TestStops:
     def test_a_killed_one_goes_on_and_ends_the_same(self, bag, tmp_path):
         program = (
-            'import sys, time\nfrom pathlib import Path\nfrom dav2_ros.bags.reader import BagReader\n'
-            'from dav2_ros.bags.extract import ExtractConfig, Extraction\n'
+            'import sys, time\nfrom pathlib import Path\nfrom dav2_ros.bags.storage.reader import BagReader\n'
+            'from dav2_ros.bags.extraction.extract import ExtractConfig, Extraction\n'
             "config = ExtractConfig('/front/image/compressed', depth_topic='/aligned/depth/compressedDepth')\n"
             'with BagReader(sys.argv[1]) as reader:\n'
             '    for kept in Extraction(reader, config, Path(sys.argv[2])):\n'
@@ -233,7 +234,7 @@ class TestStops:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         with pytest.raises(DataError, match='goes on where it stopped'):
-            sets.open_set('recorded', tmp_path / 'killed')
+            registry.open_set('recorded', tmp_path / 'killed')
         first = (tmp_path / 'killed/depth/000000.png').stat().st_mtime_ns
         for part in (tmp_path / 'killed').rglob('*.part'):
             part.unlink()
@@ -309,7 +310,7 @@ class TestMessages:
 
     def test_raw_pictures_and_float_depth(self, odd, tmp_path):
         extract(odd, tmp_path / 'out', image_topic='/image', depth_topic='/depth', gap_s=0.0, val_share=0.0)
-        sample = sets.open_set('recorded', tmp_path / 'out')[3]
+        sample = registry.open_set('recorded', tmp_path / 'out')[3]
         assert np.array_equal(sample.rgb, rgb(3))  # PNG: nothing lost
         assert np.isnan(sample.z_m[:4]).all() and np.isposinf(sample.z_m[4:8]).all()
         assert np.isnan(sample.z_m[8:16]).all()  # 0 is nothing, and 70 m do not fit into 16 bits of millimetres

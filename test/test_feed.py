@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from dav2_training.augment import StrongConfig, crop, cutmix_box, jitter, mirror, perturb
 from dav2_training.config import ConfigError, SetConfig
-from dav2_training.data import pseudo
-from dav2_training.data.feed import Feed, Joined, open_one, open_sets
-from dav2_training.data.rendered import Rendered
+from dav2_training.data.augment import StrongConfig, crop, cutmix_box, jitter, mirror, perturb
+from dav2_training.data.index_shuffle import shuffled
+from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.pseudo import label_file
+from dav2_training.data.relative_batches import Feed, Joined, open_one, open_sets
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.shuffle import shuffled
-from dav2_training.ranks import Share
+from dav2_training.loop.distributed import Share
 
 PLAIN = StrongConfig(jitter_share=0.0, grey_share=0.0, blur_share=0.0, cutmix_share=0.0)
 
@@ -156,7 +156,7 @@ class TestRendered:
     def test_a_set_is_opened_by_its_name_with_its_labels(self, tmp_path: Path):
         config = SetConfig(name='procedural', frames=2, labels=str(tmp_path))
         opened = open_one(config, 28, 42)
-        pseudo.write(tmp_path / '00000001.png', pseudo.encode(np.eye(14, dtype=np.float32), {}))
+        label_file.write(tmp_path / '00000001.png', label_file.encode(np.eye(14, dtype=np.float32), {}))
         sample = opened[1]
         assert sample.z_m is None and sample.disparity.shape == (28, 42)
         with pytest.raises(DataError, match='pseudo-label'):
@@ -169,32 +169,32 @@ class TestRendered:
 class TestPseudoLabels:
     def test_what_is_stored_differs_by_at_most_half_a_step_of_65535(self):
         disparity = np.random.default_rng(1).gamma(2.0, 20.0, (40, 50)).astype(np.float32)
-        found, notes = pseudo.decode(pseudo.encode(disparity, {'teacher': 'abc'}))
+        found, notes = label_file.decode(label_file.encode(disparity, {'teacher': 'abc'}))
         step = float(disparity.max() - disparity.min()) / 65535
         assert np.abs(found.astype(float) - disparity).max() <= 0.5 * step + np.spacing(disparity.max())
         assert notes == {'low': float(disparity.min()), 'high': float(disparity.max()), 'teacher': 'abc'}
 
     def test_any_other_program_sees_a_16_bit_picture(self, tmp_path: Path):
-        pseudo.write(tmp_path / 'a' / 'b.png', pseudo.encode(np.arange(6, dtype=np.float32).reshape(2, 3), {}))
+        label_file.write(tmp_path / 'a' / 'b.png', label_file.encode(np.arange(6, dtype=np.float32).reshape(2, 3), {}))
         seen = cv2.imread(str(tmp_path / 'a' / 'b.png'), cv2.IMREAD_UNCHANGED)
         assert seen.dtype == np.uint16 and seen.tolist() == [[0, 13107, 26214], [39321, 52428, 65535]]
         assert [p.name for p in (tmp_path / 'a').iterdir()] == ['b.png']
 
     def test_a_flat_map_comes_back_flat(self):
         flat = np.full((3, 4), 0.7, np.float32)
-        np.testing.assert_array_equal(pseudo.decode(pseudo.encode(flat, {}))[0], flat)
+        np.testing.assert_array_equal(label_file.decode(label_file.encode(flat, {}))[0], flat)
 
     @pytest.mark.parametrize('cut', [0, 40, 120])
     def test_half_a_file_and_another_picture_are_refused(self, cut: int):
-        png = pseudo.encode(np.eye(50, dtype=np.float32), {})
+        png = label_file.encode(np.eye(50, dtype=np.float32), {})
         with pytest.raises(ValueError, match='is'):
-            pseudo.decode(png[:cut])
+            label_file.decode(png[:cut])
         with pytest.raises(ValueError, match='no pseudo label'):
-            pseudo.decode(cv2.imencode('.png', np.zeros((20, 20), np.uint16))[1].tobytes())
+            label_file.decode(cv2.imencode('.png', np.zeros((20, 20), np.uint16))[1].tobytes())
 
     def test_what_is_not_finite_is_no_label(self):
         with pytest.raises(ValueError, match='finite'):
-            pseudo.encode(np.array([[1.0, np.nan]], np.float32), {})
+            label_file.encode(np.array([[1.0, np.nan]], np.float32), {})
 
 
 class TestAugment:

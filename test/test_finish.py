@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dav2_ros.estimator_parameters import EstimatorParameters
-from dav2_ros.finish import Finish
-from dav2_ros.flying import FlyingPoints
+from dav2_ros.depth.flying_pixels import FlyingPoints
+from dav2_ros.depth.postprocess import Finish
 from dav2_ros.frames import DepthMap
+from dav2_ros.parameters.estimator import EstimatorParameters
 
 RGB = np.random.default_rng(0).integers(0, 200, (48, 64, 3), np.uint8)
 GIVEN = EstimatorParameters()

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dav2_training import checkpoints
 from dav2_training.config import ConfigError, FitConfig, SetConfig
-from dav2_training.fit import fit
-from dav2_training.ranks import WHOLE, Share
-from dav2_training.schedule import NAMES, factor
-from dav2_training.student import StudentConfig
+from dav2_training.loop import checkpoints
+from dav2_training.loop.distributed import WHOLE, Share
+from dav2_training.loop.fit import fit
+from dav2_training.loop.lr_schedule import NAMES, factor
+from dav2_training.stages.student import StudentConfig
 
 SMALL = FitConfig(
     steps=12, batch=6, lr=0.05, warm_up=3, precision='32-true', accelerator='cpu', threads=1,

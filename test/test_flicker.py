@@ -55,7 +55,7 @@ def test_a_mean_is_by_frames():
 class TestClips:
     def frames(self, motion: str, **changes) -> list:
         pytest.importorskip('torch')
-        from dav2_training.data.video import Clip
+        from dav2_training.data.procedural.clips import Clip
 
         return list(Clip(motion, 1, 3, height=48, width=64, **changes).frames())
 
@@ -71,7 +71,7 @@ class TestClips:
         assert (one[1].z_m != three[1].z_m).mean() > (0.01 if motion == 'passer' else 0.1)  # the floor stays as it is
 
     def test_who_drives_comes_nearer_by_as_much_as_it_drives(self):
-        from dav2_training.data.video import SPEED_M_S
+        from dav2_training.data.procedural.clips import SPEED_M_S
 
         one, _, three = self.frames('approach', speed=2.0)
         with np.errstate(invalid='ignore'):

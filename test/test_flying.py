@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud import make_cloud
-from dav2_ros.evaluation.flying import Removal, removal, softened, truly_flying
-from dav2_ros.flying import FlyingPoints
+from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.depth.flying_pixels import FlyingPoints
+from dav2_ros.evaluation.flying_pixels import Removal, removal, softened, truly_flying
 from dav2_ros.frames import DepthMap
 
 HEIGHT, WIDTH = 480, 640
@@ -91,7 +91,7 @@ def test_any_shape_will_do_and_buffers_leave_no_trace(shape):
 @pytest.fixture(scope='module')
 def true_depths():
     """Render indoors and outdoors, through lenses of 40 to 100 degrees."""
-    from dav2_training.data.procedural import ProceduralScenes
+    from dav2_training.data.procedural.procedural import ProceduralScenes
 
     batch = ProceduralScenes(SEED, HEIGHT // 2, WIDTH // 2).batch(range(FRAMES))
     assert float(batch.f_px.max() / batch.f_px.min()) > 2.0

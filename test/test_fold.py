@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from dav2_ros.engines.fold import fold
+from dav2_ros.engines.export.fold import fold
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PRESETS
 from dav2_ros.network.vit import LayerScale

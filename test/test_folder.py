@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from sets.truth import picture, write_picture
+from registry.truth import picture, write_picture
 
-from dav2_training.data import sets
+from dav2_training.data import registry
 from dav2_training.data.sample import DataError
 
 
@@ -24,34 +24,34 @@ def names(opened) -> list[str]:
 
 def test_a_list_names_pictures_and_folders_in_its_own_order(root, tmp_path):
     (tmp_path / 'list.txt').write_text(f'b/2.jpg\n\na\n{tmp_path}/elsewhere\n')
-    opened = sets.open_set('folder', root, str(tmp_path / 'list.txt'))
+    opened = registry.open_set('folder', root, str(tmp_path / 'list.txt'))
     elsewhere = str(tmp_path / 'elsewhere/9.jpg').lstrip('/')
     assert names(opened) == ['b/2.jpg', 'a/1.jpg', 'a/c/0.jpg', elsewhere]
 
 
 def test_names_are_paths_below_the_root_so_labels_can_be_kept_under_them(root):
-    assert names(sets.open_set('folder', root)) == ['a/1.jpg', 'a/c/0.jpg', 'b/2.jpg']
+    assert names(registry.open_set('folder', root)) == ['a/1.jpg', 'a/c/0.jpg', 'b/2.jpg']
 
 
 def test_the_order_does_not_depend_on_that_of_the_disk(root):
-    before = names(sets.open_set('folder', root))
+    before = names(registry.open_set('folder', root))
     write_picture(root / 'a/0.jpg', picture(20, 30))
-    assert names(sets.open_set('folder', root)) == sorted([*before, 'a/0.jpg'])
+    assert names(registry.open_set('folder', root)) == sorted([*before, 'a/0.jpg'])
 
 
 def test_a_list_of_what_is_not_there_is_refused(root, tmp_path):
     (tmp_path / 'list.txt').write_text('nothing/here\n')
     with pytest.raises(DataError, match='no such pictures'):
-        sets.open_set('folder', root, str(tmp_path / 'list.txt'))
+        registry.open_set('folder', root, str(tmp_path / 'list.txt'))
 
 
 def test_a_binary_file_is_no_list(root):
     with pytest.raises(DataError, match='cannot be read as a list'):
-        sets.open_set('folder', root, str(root / 'a/1.jpg'))
+        registry.open_set('folder', root, str(root / 'a/1.jpg'))
 
 
 def test_a_picture_that_has_gone_is_a_sentence(root):
-    opened = sets.open_set('folder', root)
+    opened = registry.open_set('folder', root)
     (root / 'a/1.jpg').unlink()
     with pytest.raises(DataError, match=r'a/1\.jpg is not there'):
         opened[0]

@@ -12,14 +12,14 @@ import pytest
 import torch
 from random_weights import random_model
 
-from dav2_ros.engines import verdict
-from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import OUTPUTS, EngineSpec
-from dav2_ros.engines.gate import FULL, TOLERANCES, compare, prove
-from dav2_ros.engines.ladder import open_and_prove
-from dav2_ros.engines.reference import gate_pictures, reference
-from dav2_ros.engines.verdict import Verdict
-from dav2_ros.resize import ResizePlan
+from dav2_ros.engines.selection import verdict
+from dav2_ros.engines.selection.accuracy_gate import FULL, TOLERANCES, compare, prove
+from dav2_ros.engines.selection.reference import gate_pictures, reference
+from dav2_ros.engines.selection.selection import open_and_prove
+from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.image.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(60, 80, 56)
 SPEC = EngineSpec(PLAN, 'cpu', 'fp32')

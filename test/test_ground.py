@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud import make_cloud
+from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.cloud.ground_plane import GroundFinder
 from dav2_ros.frames import DepthMap
-from dav2_ros.ground import GroundFinder
-from dav2_training.data.renderer import render
-from dav2_training.data.scene import Material, Scene
-from dav2_training.data.views import View
+from dav2_training.data.procedural.camera_poses import View
+from dav2_training.data.procedural.renderer import render
+from dav2_training.data.procedural.scene import Material, Scene
 
 HEIGHT, WIDTH = 96, 128
 GREY = Material('plain', (0.5, 0.5, 0.5), (0.4, 0.4, 0.4), 2.0)

@@ -102,7 +102,7 @@ class TestWhoImportsWhom:
 
     @pytest.mark.parametrize('name', ['frames', 'camera', 'resize', 'cloud', 'estimator', 'evaluation/metrics'])
     def test_the_core_knows_neither_bags_nor_media_nor_commands(self, name):
-        outside = ('dav2_ros.bags', 'dav2_ros.media', 'dav2_ros.nodes', 'dav2_ros.cli', 'dav2_ros.demo')
+        outside = ('dav2_ros.bags', 'dav2_ros.media', 'dav2_ros.nodes', 'dav2_ros.commands.app', 'dav2_ros.demo')
         assert not [each for each in imports(f'dav2_ros/{name}.py') if each.startswith(outside)]
 
     def test_the_package_itself_is_a_docstring(self):
@@ -128,7 +128,7 @@ def light_modules() -> list[str]:
     heavy = ('dav2_ros/network/vit', 'dav2_ros/network/dpt', 'dav2_ros/engines/fold', 'dav2_ros/engines/picture',
              'dav2_ros/nodes/')  # fmt: skip
     names = [name for name in RUNTIME if not name.startswith(heavy) and not name.endswith('__main__.py')]
-    names += ['dav2_ros/nodes/__init__.py', 'dav2_ros/nodes/parameters.py']
+    names += ['dav2_ros/nodes/__init__.py', 'dav2_ros/nodes/declare.py']
     return [name.removesuffix('.py').removesuffix('/__init__').replace('/', '.') for name in names]
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from dav2_ros.camera import Camera
+from dav2_ros.depth.colour import colourise
 from dav2_ros.frames import Frame
-from dav2_ros.media.colour import colourise
 from dav2_ros.media.images import read_depth_png
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ def infer(folder: Path, *args: object) -> subprocess.CompletedProcess:
     """Run it with the engine that is the same everywhere, unless `args` choose another."""
     args = ('--engine', 'torch', '--precision', 'fp32', *args)  # of two equal options the last one counts
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'}
-    command = [sys.executable, '-m', 'dav2_ros.cli', 'infer', *map(str, args)]
+    command = [sys.executable, '-m', 'dav2_ros.commands.app', 'infer', *map(str, args)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 

@@ -142,7 +142,7 @@ def test_what_is_no_video_is_one_sentence(tmp_path, content):
 def test_the_command_paints_a_metre_alike_in_every_frame(tmp_path, random_model):
     from test_infer import infer
 
-    from dav2_ros.media.colour import colourise
+    from dav2_ros.depth.colour import colourise
 
     record(tmp_path / 'clip.mp4', sound='aac')
     (tmp_path / 'broken.mkv').write_bytes(record(tmp_path / 'b.mkv').read_bytes()[:9000])

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from dav2_training.data import labels
-from dav2_training.data.labels import IGNORE
 from dav2_training.data.sample import DataError
+from dav2_training.data.sets import segmentation
+from dav2_training.data.sets.segmentation import IGNORE
 
 # trainIds of cityscapesscripts' labels.py, as (name, id, trainId); void classes have 255 or -1
 CITYSCAPES = [
@@ -49,7 +49,7 @@ def ade20k(root: Path, coded: np.ndarray, folder: str = 'training', number: int 
 def test_cityscapes_ids_become_the_nineteen_classes_that_are_evaluated(tmp_path: Path) -> None:
     coded = np.array([[row[1] for row in CITYSCAPES]], np.uint8).repeat(3, 0)
     rgb = cityscapes(tmp_path, coded)
-    found = labels.open_set('cityscapes', tmp_path, 'train')
+    found = segmentation.open_set('cityscapes', tmp_path, 'train')
     assert (len(found), found.classes, found[0].name) == (1, 19, 'aachen_000000_000019')
     np.testing.assert_array_equal(found[0].labels[1], [row[2] for row in CITYSCAPES])
     np.testing.assert_array_equal(found[0].rgb, rgb)
@@ -58,7 +58,7 @@ def test_cityscapes_ids_become_the_nineteen_classes_that_are_evaluated(tmp_path:
 def test_ade20k_classes_begin_at_one_in_the_file_and_other_is_ignored(tmp_path: Path) -> None:
     coded = np.arange(0, 151, dtype=np.uint8)[None].repeat(4, 0)
     ade20k(tmp_path, coded, 'validation')
-    found = labels.open_set('ade20k', tmp_path, 'val')
+    found = segmentation.open_set('ade20k', tmp_path, 'val')
     assert (len(found), found.classes) == (1, 150)
     np.testing.assert_array_equal(found[0].labels[2], [IGNORE, *range(150)])
 
@@ -67,9 +67,9 @@ def test_ade20k_classes_begin_at_one_in_the_file_and_other_is_ignored(tmp_path: 
 def test_a_wrong_directory_is_refused_with_the_tree_that_is_expected(name: str, shown: str, tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / 'nowhere'):
         with pytest.raises(DataError, match=shown):
-            labels.open_set(name, root, 'train')
+            segmentation.open_set(name, root, 'train')
     with pytest.raises(DataError, match='train, val'):
-        labels.open_set(name, tmp_path, 'test')
+        segmentation.open_set(name, tmp_path, 'test')
 
 
 def test_a_damaged_or_missing_label_map_is_named(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_damaged_or_missing_label_map_is_named(tmp_path: Path) -> None:
     path = next((tmp_path / 'gtFine').rglob('*.png'))
     write(path, np.zeros((4, 6), np.uint16))
     with pytest.raises(DataError, match='one byte per pixel'):
-        labels.open_set('cityscapes', tmp_path, 'train')[0]
+        segmentation.open_set('cityscapes', tmp_path, 'train')[0]
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(DataError, match='_gtFine_labelIds'):
-        labels.open_set('cityscapes', tmp_path, 'train')[0]
+        segmentation.open_set('cityscapes', tmp_path, 'train')[0]
     with pytest.raises(DataError, match='ade20k, cityscapes'):
-        labels.open_set('coco', tmp_path, 'train')
+        segmentation.open_set('coco', tmp_path, 'train')

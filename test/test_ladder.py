@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 from random_weights import random_model
 
-from dav2_ros.engines import cache, ladder, rungs, verdict
-from dav2_ros.engines.build import describe_engine
+from dav2_ros.engines import cache
+from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.ladder import open_at_once, open_proved
-from dav2_ros.engines.reference import gate_pictures, reference
-from dav2_ros.engines.rungs import Rung
+from dav2_ros.engines.selection import candidates, selection, verdict
+from dav2_ros.engines.selection.candidates import Rung
+from dav2_ros.engines.selection.reference import gate_pictures, reference
+from dav2_ros.engines.selection.selection import open_at_once, open_proved
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.files import sha256_of
-from dav2_ros.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(60, 80, 56)
 SPEC = EngineSpec(PLAN, 'cpu')
@@ -50,9 +51,9 @@ def own_cache(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def only_torch(monkeypatch):
     """A machine on which nothing else is installed, and whose CPU has bf16."""
-    monkeypatch.setattr(rungs, '_installed', lambda engine: engine == 'torch')
-    monkeypatch.setattr(rungs, 'cpu_has_bf16', lambda: True)
-    monkeypatch.setattr(rungs, 'cuda_is_here', lambda: False)
+    monkeypatch.setattr(candidates, '_installed', lambda engine: engine == 'torch')
+    monkeypatch.setattr(candidates, 'cpu_has_bf16', lambda: True)
+    monkeypatch.setattr(candidates, 'cuda_is_here', lambda: False)
 
 
 class Spoilt:
@@ -88,7 +89,7 @@ def spoil(monkeypatch):
         made.append(Spoilt(describe_engine(checkpoint, name, spec, *rest), **faults.get(spec.precision, {})))
         return made[-1]
 
-    monkeypatch.setattr(ladder, 'describe_engine', describe)
+    monkeypatch.setattr(selection, 'describe_engine', describe)
     yield lambda precision, **fault: faults.update({precision: fault})
     assert sum(engine.is_open for engine in made) <= 1  # what was handed out
 
@@ -98,32 +99,32 @@ class TestRungs:
 
     @pytest.fixture(autouse=True)
     def machine(self, monkeypatch):
-        monkeypatch.setattr(rungs, '_installed', lambda engine: True)
-        monkeypatch.setattr(rungs, 'cpu_has_bf16', lambda: True)
-        monkeypatch.setattr(rungs, 'cuda_is_here', lambda: False)
+        monkeypatch.setattr(candidates, '_installed', lambda engine: True)
+        monkeypatch.setattr(candidates, 'cpu_has_bf16', lambda: True)
+        monkeypatch.setattr(candidates, 'cuda_is_here', lambda: False)
 
     def test_auto_is_every_engine_of_the_device(self):
-        assert {rung.engine for rung in rungs.rungs('auto', SPEC)} == {'torch', 'onnxruntime', 'openvino'}
+        assert {rung.engine for rung in candidates.rungs('auto', SPEC)} == {'torch', 'onnxruntime', 'openvino'}
 
     def test_a_cpu_without_bf16_is_not_asked_for_it(self, monkeypatch):
-        monkeypatch.setattr(rungs, 'cpu_has_bf16', lambda: False)
-        assert 'bf16' not in {rung.precision for rung in rungs.rungs('auto', SPEC)}
-        asked = rungs.rungs('torch', EngineSpec(PLAN, 'cpu', 'bf16'))
+        monkeypatch.setattr(candidates, 'cpu_has_bf16', lambda: False)
+        assert 'bf16' not in {rung.precision for rung in candidates.rungs('auto', SPEC)}
+        asked = candidates.rungs('torch', EngineSpec(PLAN, 'cpu', 'bf16'))
         assert asked == [Rung('torch', 'bf16', 'cpu')]  # whoever asks for it gets it
 
     def test_a_gpu_comes_before_the_cpu_and_half_precision_before_single(self, monkeypatch):
-        monkeypatch.setattr(rungs, 'cuda_is_here', lambda: True)
-        found = rungs.rungs('auto', EngineSpec(PLAN))
+        monkeypatch.setattr(candidates, 'cuda_is_here', lambda: True)
+        found = candidates.rungs('auto', EngineSpec(PLAN))
         devices = [rung.device for rung in found]
         assert devices == sorted(devices, reverse=True) and set(devices) == {'cuda', 'cpu'}
         assert found[:2] == [Rung('tensorrt', 'int8', 'cuda'), Rung('tensorrt', 'fp16', 'cuda')]
-        assert rungs.rungs('auto', EngineSpec(PLAN, 'cuda:1'))[0].device == 'cuda:1'
+        assert candidates.rungs('auto', EngineSpec(PLAN, 'cuda:1'))[0].device == 'cuda:1'
 
     def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(self, monkeypatch):
         monkeypatch.undo()
         monkeypatch.setitem(sys.modules, 'onnxruntime', None)  # Python's own way to say: not installed
-        assert 'onnxruntime' not in {rung.engine for rung in rungs.rungs('auto', SPEC)}
-        assert rungs.rungs('onnxruntime', SPEC) == [Rung('onnxruntime', 'fp32', 'cpu')]
+        assert 'onnxruntime' not in {rung.engine for rung in candidates.rungs('auto', SPEC)}
+        assert candidates.rungs('onnxruntime', SPEC) == [Rung('onnxruntime', 'fp32', 'cpu')]
 
     @pytest.mark.parametrize(('name', 'device'), [('steam', 'cpu'), ('openvino', 'cuda'), ('torch', 'tpu')])
     def test_what_cannot_be_is_refused_by_the_engine_itself(self, checkpoint, name, device):

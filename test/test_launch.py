@@ -30,7 +30,7 @@ from launch.actions import DeclareLaunchArgument
 from sensor_msgs.msg import CameraInfo, Image
 
 import dav2_ros
-from dav2_ros.nodes.parameters import DepthNodeParameters
+from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
 ROS2 = 'import sys; from ros2cli.cli import main; sys.exit(main())'

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dav2_ros.depth.colour import BEYOND, UNKNOWN, colourise, palette
 from dav2_ros.media import exif, images
-from dav2_ros.media.colour import BEYOND, UNKNOWN, colourise, palette
-from dav2_ros.media.splat import Eye, raised, splat
+from dav2_ros.media.point_render import Eye, raised, splat
 
 NEAR_M, FAR_M = 0.5, 40.0
 DEPTHS = st.floats(2**-6, 512.0, width=32)

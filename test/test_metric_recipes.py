@@ -23,15 +23,15 @@ from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError, ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_training import config as configs
-from dav2_training import initial
 from dav2_training.config import AugmentConfig, ConfigError, FitConfig, MetricConfig, SetConfig, Start
-from dav2_training.data import sets
-from dav2_training.data.metric_feed import MetricFeed, in_metres, kb_crop, recolour, rotate
-from dav2_training.data.renderer import Batch
+from dav2_training.data import registry
+from dav2_training.data.metric_batches import MetricFeed, in_metres, kb_crop, recolour, rotate
+from dav2_training.data.procedural.renderer import Batch
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.metric import MetricLoss, network_of, train
-from dav2_training.ranks import Share
-from dav2_training.validation import on_sets, validator
+from dav2_training.loop import pretrained
+from dav2_training.loop.distributed import Share
+from dav2_training.loop.validation import on_sets, validator
+from dav2_training.stages.metric import MetricLoss, network_of, train
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -142,7 +142,7 @@ def test_validation_is_what_the_runtime_would_score(canonical: bool, drives: Pat
     facts = {'max_depth_m': 80.0, 'train_size': 56, 'f_train_px': f_px, 'canonical': canonical}
     model = random_model(tmp_path, spread=0.5, offset=-1.5, **facts)
     found = on_sets(config)(checkpoints.build(model).eval())
-    opened = sets.open_set('vkitti2', drives, 'all')
+    opened = registry.open_set('vkitti2', drives, 'all')
     assert len(found) == len(opened) == 4
     with DepthEstimator(model, engine='torch', precision='fp32') as estimator:
         for metrics, sample in zip(found, (opened[i] for i in range(4))):
@@ -227,7 +227,7 @@ def test_an_encoder_comes_from_a_depth_model_or_a_dinov2_file_and_the_head_stays
         with torch.device('meta'):
             encoder = DepthAnything(preset, None).pretrained
         with pytest.raises(ModelError, match=word):
-            initial.load_encoder(encoder, preset, str(source_of))
+            pretrained.load_encoder(encoder, preset, str(source_of))
 
 
 def test_what_cannot_be_learnt_from_is_refused_with_the_remedy() -> None:

@@ -112,7 +112,7 @@ def dav2(tmp_path, monkeypatch, hub):
 
     def run(*args: str, **environment: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, '-m', 'dav2_ros.cli', *args],
+            [sys.executable, '-m', 'dav2_ros.commands.app', *args],
             capture_output=True,
             text=True,
             timeout=120,
@@ -230,7 +230,7 @@ def test_an_interrupted_fetch_goes_on_with_the_next(dav2, hub, tmp_path):
 
 def test_a_killed_fetch_goes_on_with_the_next(dav2, hub, tmp_path):
     hub.stall_after = 11_000_000
-    command = [sys.executable, '-m', 'dav2_ros.cli', 'models', 'fetch', 'v2-small']
+    command = [sys.executable, '-m', 'dav2_ros.commands.app', 'models', 'fetch', 'v2-small']
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL) as process:
         part = local_path(REGISTRY['v2-small']).parent / f'{REGISTRY["v2-small"].file}.{SHA256[:12]}.part'
         deadline = time.monotonic() + 60
@@ -277,5 +277,5 @@ def test_help_names_the_three_commands(dav2):
 
 def test_names_and_licences_are_read_without_torch():
     """`dav2 models list` answers at once: no heavy import."""
-    code = 'import sys, dav2_ros.models.cli; sys.exit("torch" in sys.modules or "huggingface_hub" in sys.modules)'
+    code = 'import sys, dav2_ros.commands.models; sys.exit("torch" in sys.modules or "huggingface_hub" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code], cwd=Path(__file__).parents[1]).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dav2_training.data.names import Names
+from dav2_training.data.string_table import Names
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=['Cs']))))

@@ -182,7 +182,7 @@ def test_without_the_message_pip_still_builds_a_whole_wheel(tmp_path):
     assert wheel.name.endswith('-py3-none-any.whl')
     inside = set(zipfile.ZipFile(wheel).namelist())
     bundled = [path for path in (ROOT / 'dav2_ros').glob('*/bundled/**/*') if path.is_file()]
-    pictures = list((ROOT / 'dav2_ros/engines/gate_pictures').iterdir())
+    pictures = list((ROOT / 'dav2_ros/engines/selection/gate_pictures').iterdir())
     assert pictures
     for path in [*(ROOT / 'dav2_ros').rglob('*.py'), *bundled, *pictures]:
         name = path.relative_to(ROOT).as_posix()

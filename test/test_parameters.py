@@ -13,10 +13,11 @@ pytest.importorskip('yaml', reason='PyYAML is not installed (pip: the extra test
 
 import yaml
 
-from dav2_ros.cloud_parameters import CloudNodeParameters
 from dav2_ros.estimator import FOCAL_CORRECTIONS
-from dav2_ros.nodes.parameters import DepthNodeParameters, to_markdown, to_yaml
 from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
+from dav2_ros.parameters.cloud import CloudNodeParameters
+from dav2_ros.parameters.documents import to_markdown, to_yaml
+from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
 FIELDS = fields(DepthNodeParameters)
@@ -27,7 +28,9 @@ CHOSEN = [each for each in FIELDS if each.metadata['choices']]
 @pytest.mark.parametrize(('name', 'kind'), [('depth', DepthNodeParameters), ('cloud', CloudNodeParameters)])
 def test_the_shipped_files_are_those_derived_from_the_code(name: str, kind: type) -> None:
     shipped = (ROOT / 'config' / f'{name}.yaml').read_text()
-    assert shipped == to_yaml(kind, name), f'run `python -m dav2_ros.nodes.parameters` and commit config/{name}.yaml'
+    assert shipped == to_yaml(kind, name), (
+        f'run `python -m dav2_ros.parameters.documents` and commit config/{name}.yaml'
+    )
     values = yaml.safe_load(shipped)['/**']['ros__parameters']
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     assert kind(**given) == kind()
@@ -35,7 +38,7 @@ def test_the_shipped_files_are_those_derived_from_the_code(name: str, kind: type
 
 def test_the_page_is_the_one_derived_from_the_code() -> None:
     told = (ROOT / 'docs' / 'parameters.md').read_text()
-    assert told == to_markdown(), 'run `python -m dav2_ros.nodes.parameters` and commit docs/parameters.md'
+    assert told == to_markdown(), 'run `python -m dav2_ros.parameters.documents` and commit docs/parameters.md'
     of_depth, of_cloud = told.split('## The cloud node')
     for kind, text in ((DepthNodeParameters, of_depth), (CloudNodeParameters, of_cloud)):
         rows = [[cell.strip() for cell in row.strip('|').split(' | ')] for row in text.splitlines() if row[:3] == '| `']
@@ -139,7 +142,7 @@ def test_a_list_that_ros_gives_is_the_tuple_that_it_means() -> None:
 
 def test_every_focal_correction_of_the_estimator_has_a_name_in_ros() -> None:
     pytest.importorskip('rclpy', reason='rclpy is not installed (pip: the extra ros)')
-    from dav2_ros.estimator_parameters import FOCAL_CORRECTIONS as NAMES
+    from dav2_ros.parameters.estimator import FOCAL_CORRECTIONS as NAMES
 
     assert set(NAMES.values()) == set(FOCAL_CORRECTIONS)
     assert tuple(NAMES) == DepthNodeParameters.__dataclass_fields__['focal_correction'].metadata['choices']

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from dav2_ros.camera import Camera
-from dav2_training.data.procedural import ProceduralScenes
-from dav2_training.data.renderer import SKY_M, render
-from dav2_training.data.scene import Material, Scene
-from dav2_training.data.scenes import FAR_M, KINDS, compose
-from dav2_training.data.views import CAMERA_HEIGHT_M, HFOV_DEG, View, random_view
+from dav2_training.data.procedural.camera_poses import CAMERA_HEIGHT_M, HFOV_DEG, View, random_view
+from dav2_training.data.procedural.compose import FAR_M, KINDS, compose
+from dav2_training.data.procedural.procedural import ProceduralScenes
+from dav2_training.data.procedural.renderer import SKY_M, render
+from dav2_training.data.procedural.scene import Material, Scene
 
 HEIGHT, WIDTH = 48, 64
 GREY = Material('plain', (0.5, 0.5, 0.5), (0.4, 0.4, 0.4), 2.0)
@@ -249,7 +249,7 @@ class TestDataSet:
 
     def test_faults_of_the_sensor_leave_depth_alone(self):
         """The picture is spoilt a little, and is still the picture of its depth."""
-        from dav2_training.data.views import reach
+        from dav2_training.data.procedural.camera_poses import reach
 
         view = random_view(42, 4)
         clean = render([compose(42, 4, None, reach(view))], [view], HEIGHT, WIDTH)

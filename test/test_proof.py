@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 import pytest
 
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.camera import Camera
 from dav2_ros.evaluation.da2k import judge_picture
 from dav2_training import config as configs
-from dav2_training import robot_bag
-from dav2_training.data.rendered import Rendered
-from dav2_training.proof import APART, PAIRS, STAGES, pairs_of
-from dav2_training.pseudo_label import PseudoLabelConfig
-from dav2_training.teacher import TeacherConfig
+from dav2_training.assets import robot_bag
+from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.stages.ablation import APART, PAIRS, STAGES, pairs_of
+from dav2_training.stages.pseudo_label import PseudoLabelConfig
+from dav2_training.stages.teacher import TeacherConfig
 
 CONFIGS = Path(__file__).parents[1] / 'config' / 'training' / 'proof'
 

@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 import pytest
 
-from dav2_ros.cli import main
+from dav2_ros.commands.app import main
+from dav2_ros.commands.calibration_pictures import samples
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.gate import FLOOR, TOLERANCES, compare
-from dav2_ros.engines.quantise import digest_of
-from dav2_ros.engines.quantise_onnx import _batches, find_quantised_onnx, quantise_onnx
-from dav2_ros.engines.reference import gate_pictures, reference
-from dav2_ros.media.samples import samples
+from dav2_ros.engines.export.quantise import digest_of
+from dav2_ros.engines.export.quantise_onnx import _batches, find_quantised_onnx, quantise_onnx
+from dav2_ros.engines.selection.accuracy_gate import FLOOR, TOLERANCES, compare
+from dav2_ros.engines.selection.reference import gate_pictures, reference
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
-from dav2_ros.resize import ResizePlan
 
 for name in ('nncf', 'onnxscript', 'onnxruntime'):
     if not find_spec(name):

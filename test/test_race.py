@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from dav2_ros.engines.engine import EngineSpec
-from dav2_ros.engines.race import TURNS, Champion, race
-from dav2_ros.engines.verdict import Verdict
-from dav2_ros.resize import ResizePlan
+from dav2_ros.engines.selection.head_to_head import TURNS, Champion, race
+from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.image.resize import ResizePlan
 
 SPEC = EngineSpec(ResizePlan(30, 40, 28, 42), 'cpu', 'fp32')
 PASSED = Verdict(True, 'fine', 'torch', 'fp32', 'cpu', 'a CPU', 'random', (30, 40), (28, 42), 'camera', 1, best_ms=10.0)
@@ -50,7 +50,7 @@ def test_they_take_turns():
 
 
 def test_slow_ones_are_not_raced_for_long(monkeypatch):
-    monkeypatch.setattr('dav2_ros.engines.race.PATIENCE_S', 0.05)
+    monkeypatch.setattr('dav2_ros.engines.selection.head_to_head.PATIENCE_S', 0.05)
     log = []
     race(Sleeper(30, log), Sleeper(30, log))
     assert len(log) == 4  # twice each, at least

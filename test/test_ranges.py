@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dav2_ros.evaluation.drift import drift, frame_scale
 from dav2_ros.evaluation.ranges import EDGES_M, by_range
+from dav2_ros.evaluation.scale_drift import drift, frame_scale
 
 metres = st.floats(0.015625, 120.0, width=32)
 pairs = st.lists(st.tuples(metres, metres), min_size=1, max_size=40)

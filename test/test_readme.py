@@ -11,7 +11,8 @@ from pathlib import Path
 
 from dav2_ros.engines import ENGINES
 from dav2_ros.models.registry import REGISTRY
-from dav2_ros.nodes.parameters import ANY_TIME, DepthNodeParameters
+from dav2_ros.parameter import ANY_TIME
+from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()

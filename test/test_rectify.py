@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dav2_ros.camera import Camera
-from dav2_ros.rectify import Rectifier, pinhole_view
+from dav2_ros.image.rectify import Rectifier, pinhole_view
 
 PLAIN = Camera(320, 240, 210.0, 205.0, 157.0, 123.0)
 LENSES = {

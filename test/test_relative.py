@@ -15,16 +15,17 @@ from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError
 from dav2_ros.network.presets import PRESETS
 from dav2_ros.network.vit import VisionTransformer
-from dav2_training import initial, student
-from dav2_training.augment import StrongConfig
 from dav2_training.config import ConfigError, FitConfig, SetConfig
-from dav2_training.data.feed import Feed, RelativeBatch
-from dav2_training.data.rendered import Rendered
+from dav2_training.data.augment import StrongConfig
+from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.relative_batches import Feed, RelativeBatch
+from dav2_training.loop import pretrained
+from dav2_training.loop.validation import normalise
 from dav2_training.losses import RelativeLoss, feature_alignment, per_region
-from dav2_training.pseudo_label import PseudoLabelConfig, label
-from dav2_training.relative import Objective, RelativeNetwork, Start, Weights, validator
-from dav2_training.student import StudentConfig
-from dav2_training.validation import normalise
+from dav2_training.stages import student
+from dav2_training.stages.pseudo_label import PseudoLabelConfig, label
+from dav2_training.stages.relative import Objective, RelativeNetwork, Start, Weights, validator
+from dav2_training.stages.student import StudentConfig
 
 
 def published(dim: int, blocks: int, hidden: int, gated: bool = False) -> dict[str, tuple[int, ...]]:
@@ -108,10 +109,10 @@ class TestDinov2:
         file = random_file('vits', tmp_path / 'small.pth')
         encoder = VisionTransformer(PRESETS['vitb'])
         with pytest.raises(ModelError, match='384'):
-            initial.load_encoder(encoder, 'vitb', str(tmp_path / 'small.pth'))
+            pretrained.load_encoder(encoder, 'vitb', str(tmp_path / 'small.pth'))
         torch.save({**file, 'register_tokens': torch.zeros(1, 4, 384)}, tmp_path / 'reg.pth')
         with pytest.raises(ModelError, match='without registers'):
-            initial.load_encoder(VisionTransformer(PRESETS['vits']), 'vits', str(tmp_path / 'reg.pth'))
+            pretrained.load_encoder(VisionTransformer(PRESETS['vits']), 'vits', str(tmp_path / 'reg.pth'))
 
 
 def renamed(file: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

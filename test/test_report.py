@@ -19,7 +19,8 @@ import pytest
 from dav2_ros.evaluation.page import Figure, FramePictures, Line, Plot, Report, Table
 from dav2_ros.evaluation.protocols import PROTOCOLS
 from dav2_ros.evaluation.report import ReportError, read_data, render, write
-from dav2_ros.evaluation.results import number, percent, plain, write_csv, write_json, write_whole
+from dav2_ros.evaluation.tables import number, percent, write_csv
+from dav2_ros.files.atomic import plain, write_json, write_whole
 
 pytest.importorskip('jinja2', reason='reports need the extra report')
 pytest.importorskip('matplotlib', reason='reports need the extra report')

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dav2_ros.camera import Camera
-from dav2_ros.resize import ResizePlan, Resizer
+from dav2_ros.image.resize import ResizePlan, Resizer
 
 # What the published code makes of each camera size (width, height).
 PUBLISHED_SIZES = {

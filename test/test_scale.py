@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap
-from dav2_ros.scale.evidence import Beam, Distances, Evidence, Pairs, Points
+from dav2_ros.scale.camera_height import GroundHeight
 from dav2_ros.scale.fit import ScaleFit, fit_scale
-from dav2_ros.scale.ground import GroundHeight
+from dav2_ros.scale.measurements import Beam, Distances, Evidence, Pairs, Points
+from dav2_ros.scale.projection import nearest_returns
 from dav2_ros.scale.tracker import measure
-from dav2_ros.scale.visible import nearest_returns
-from dav2_training.data.renderer import render
-from dav2_training.data.scenes import compose
-from dav2_training.data.views import View, random_view, reach
+from dav2_training.data.procedural.camera_poses import View, random_view, reach
+from dav2_training.data.procedural.compose import compose
+from dav2_training.data.procedural.renderer import render
 
 HEIGHT, WIDTH = 168, 224
 BESIDE_M = 0.2  # the LiDAR, to the right of the camera

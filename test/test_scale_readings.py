@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
 
-from dav2_ros.bags.messages import kilted
+from dav2_ros.bags.storage.messages import kilted
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap
+from dav2_ros.scale.from_messages import FIELD_TYPES, cloud_xyz, from_cloud, from_depth, from_range, from_scan
 from dav2_ros.scale.pose import Pose
-from dav2_ros.scale.readings import FIELD_TYPES, cloud_xyz, from_cloud, from_depth, from_range, from_scan
 
 TYPES = kilted().types
 NS = 1_700_000_000_123_456_789

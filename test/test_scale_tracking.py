@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.camera import Camera
+from dav2_ros.depth.scene_change import SceneCut
 from dav2_ros.frames import DepthMap
-from dav2_ros.scale.buffer import EvidenceBuffer
-from dav2_ros.scale.cut import SceneCut
-from dav2_ros.scale.evidence import Beam, Points
-from dav2_ros.scale.filter import FilterSettings, Scale, ScaleFilter
+from dav2_ros.scale.correction import multiplied
 from dav2_ros.scale.fit import ScaleFit, no_fit
+from dav2_ros.scale.kalman import FilterSettings, Scale, ScaleFilter
+from dav2_ros.scale.measurements import Beam, Points
 from dav2_ros.scale.pose import OPTICAL_FROM_BODY, Pose
-from dav2_ros.scale.tracker import ScaleTracker, multiplied
+from dav2_ros.scale.time_sync import EvidenceBuffer
+from dav2_ros.scale.tracker import ScaleTracker
 
 STEP_NS = 100_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -148,7 +149,7 @@ class TestBuffer:
 class TestCut:
     def test_the_bundled_recording_has_one(self) -> None:
         pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
-        from dav2_ros.bags.reader import BagReader
+        from dav2_ros.bags.storage.reader import BagReader
 
         cut = SceneCut()
         with BagReader(DEMO_BAG) as bag:

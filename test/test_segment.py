@@ -14,13 +14,13 @@ import torch
 from random_weights import random_network
 from test_labels import ade20k, write
 
-from dav2_training.augment import StrongConfig
 from dav2_training.config import ConfigError, FitConfig, Start
-from dav2_training.data.label_feed import LabelFeed, scaled_crop
-from dav2_training.data.labels import IGNORE, Labelled
-from dav2_training.ranks import Share
-from dav2_training.segment import SegmentConfig, classes_of, train
-from dav2_training.segmentation import Confusion, Segmenter, cross_entropy
+from dav2_training.data.augment import StrongConfig
+from dav2_training.data.segmentation_batches import LabelFeed, scaled_crop
+from dav2_training.data.sets.segmentation import IGNORE, Labelled
+from dav2_training.loop.distributed import Share
+from dav2_training.stages.segment import SegmentConfig, classes_of, train
+from dav2_training.stages.segmentation_network import Confusion, Segmenter, cross_entropy
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

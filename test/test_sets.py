@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dav2_training.data import sets
+from dav2_training.data import registry
 from dav2_training.data.sample import DataError
 
 BINARY = {'.jpg', '.jpeg', '.png', '.npy', '.npz', '.hdf5', '.h5', '.mat', '.pfm', '.exr', '.dpt', '.JPG', '.mcap'}
 
 
-@pytest.fixture(params=sorted(sets.LOADERS))
+@pytest.fixture(params=sorted(registry.LOADERS))
 def name(request) -> str:
     return request.param
 
@@ -34,7 +34,7 @@ def root(name, written, tmp_path) -> Path:
 
 def read_all(name: str, root: Path, splits) -> None:
     for split in splits:
-        opened = sets.open_set(name, root, split)
+        opened = registry.open_set(name, root, split)
         for i in range(len(opened)):
             opened[i]
 
@@ -44,7 +44,7 @@ class TestEverySet:
         """Pictures, exact metres, what is unknown, what is sky, and the camera."""
         assert written
         for split, truths in written.items():
-            opened = sets.open_set(name, root, split)
+            opened = registry.open_set(name, root, split)
             assert len(opened) == len(truths) > 0
             for i, truth in enumerate(truths):
                 sample = opened[i]
@@ -59,7 +59,7 @@ class TestEverySet:
 
     def test_samples_are_what_the_seam_says(self, name, written, root):
         for split in written:
-            opened = sets.open_set(name, root, split)
+            opened = registry.open_set(name, root, split)
             samples = [opened[i] for i in range(len(opened))]
             assert len({sample.name for sample in samples}) == len(samples)
             for sample in samples:
@@ -73,14 +73,14 @@ class TestEverySet:
                     assert np.all(np.isnan(sample.disparity) | np.isfinite(sample.disparity))
                 if sample.camera is not None:
                     assert (sample.camera.width, sample.camera.height) == (w, h)
-                promised = sets.about(name).truth
+                promised = registry.about(name).truth
                 given = [k for k, v in (('metres', sample.z_m), ('disparity', sample.disparity)) if v is not None]
                 assert given == ([] if promised == 'none' else [promised])
 
     def test_it_can_be_sent_to_another_process(self, name, written, root):
         """A loader's workers get it so."""
         for split in written:
-            opened = sets.open_set(name, root, split)
+            opened = registry.open_set(name, root, split)
             sent = pickle.loads(pickle.dumps(opened))
             assert len(sent) == len(opened)
             assert sent[0].name == opened[0].name
@@ -88,16 +88,16 @@ class TestEverySet:
 
     def test_another_directory_is_refused_with_the_tree_that_is_expected(self, name, tmp_path):
         for root in (tmp_path / 'nowhere', tmp_path):
-            for split in sets.about(name).splits:
+            for split in registry.about(name).splits:
                 with pytest.raises(DataError) as refused:
-                    sets.open_set(name, root, split)
+                    registry.open_set(name, root, split)
                 assert str(root) in str(refused.value)
-                assert sets.about(name).tree in str(refused.value)
+                assert registry.about(name).tree in str(refused.value)
 
     def test_another_split_is_refused_with_those_there_are(self, name, root):
         with pytest.raises(DataError, match=r'no split .*one of') as refused:
-            sets.open_set(name, root, 'twain')
-        assert all(split in str(refused.value) for split in sets.about(name).splits)
+            registry.open_set(name, root, 'twain')
+        assert all(split in str(refused.value) for split in registry.about(name).splits)
 
     def test_a_file_cut_short_is_a_sentence_with_its_name(self, name, written, root):
         """Any of them, at the latest where its sample is read."""
@@ -111,7 +111,7 @@ class TestEverySet:
         read_all(name, root, written)
 
     def test_it_says_what_it_is(self, name):
-        about = sets.about(name)
+        about = registry.about(name)
         assert about.title and about.licence and about.source and about.tree.strip()
         assert about.truth in ('metres', 'disparity', 'none')
         assert about.splits

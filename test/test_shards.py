@@ -15,16 +15,16 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from sets.folder import write as write_folder
-from sets.truth import picture, write_picture
+from registry.folder import write as write_folder
+from registry.truth import picture, write_picture
 from typer.testing import CliRunner
 
-from dav2_training.data import sets
+from dav2_training.data import registry
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
-from dav2_training.data.shard_format import from_steps, to_steps
-from dav2_training.data.shard_writer import ShardConfig, write_shards
-from dav2_training.data.shards import Shards, stream
+from dav2_training.data.shards.format import from_steps, to_steps
+from dav2_training.data.shards.shards import Shards, stream
+from dav2_training.data.shards.writer import ShardConfig, write_shards
 
 
 @pytest.fixture(scope='module')
@@ -66,7 +66,10 @@ class TestWriter:
     def test_what_goes_in_comes_out(self, scenes, tmp_path):
         config = ShardConfig('procedural', str(scenes), 'train', per_shard=3, quality=0)
         assert shard(config, tmp_path / 'out') == [(1, 3), (2, 3), (3, 3)]
-        there, back = sets.open_set('procedural', scenes, 'train'), sets.open_set('shards-metres', tmp_path / 'out')
+        there, back = (
+            registry.open_set('procedural', scenes, 'train'),
+            registry.open_set('shards-metres', tmp_path / 'out'),
+        )
         assert len(there) == len(back) == 7
         for i in range(7):
             a, b = there[i], back[i]
@@ -92,7 +95,7 @@ class TestWriter:
         write_picture(tmp_path / 'in/large.jpg', picture(80, 120))
         write_picture(tmp_path / 'in/small.jpg', picture(24, 32))
         shard(ShardConfig('folder', str(tmp_path / 'in'), short_side=40), tmp_path / 'out')
-        back = sets.open_set('shards', tmp_path / 'out')
+        back = registry.open_set('shards', tmp_path / 'out')
         assert [back[i].rgb.shape for i in range(2)] == [(40, 60, 3), (24, 32, 3)]
         assert np.abs(back[0].rgb.astype(int) - picture(40, 60)).max() < 8
 
@@ -104,7 +107,7 @@ class TestWriter:
         turned = jpeg[:2] + b'\xff\xe1' + (len(exif) + 2).to_bytes(2, 'big') + exif + jpeg[2:]
         (tmp_path / 'in/turned.jpg').write_bytes(turned)
         shard(ShardConfig('folder', str(tmp_path / 'in')), tmp_path / 'out')
-        for opened in (sets.open_set('folder', tmp_path / 'in'), sets.open_set('shards', tmp_path / 'out')):
+        for opened in (registry.open_set('folder', tmp_path / 'in'), registry.open_set('shards', tmp_path / 'out')):
             assert np.abs(opened[0].rgb.astype(int) - np.rot90(rgb, -1)).max() < 12
 
     def test_another_library_reads_them(self, scenes, tmp_path):
@@ -112,7 +115,7 @@ class TestWriter:
         shard(ShardConfig('procedural', str(scenes), 'train', per_shard=100), tmp_path)
         found = list(wds.WebDataset(str(tmp_path / '000000.tar'), shardshuffle=False))
         assert [each['__key__'] for each in found] == [f'{i:09}' for i in range(7)]
-        back = sets.open_set('shards-metres', tmp_path)
+        back = registry.open_set('shards-metres', tmp_path)
         for i, each in enumerate(found):
             assert json.loads(each['json'])['name'] == back[i].name
             bgr = cv2.imdecode(np.frombuffer(each['jpg'], np.uint8), cv2.IMREAD_COLOR)
@@ -121,7 +124,7 @@ class TestWriter:
     def test_a_killed_writer_goes_on_where_it_was(self, pictures, tmp_path):
         program = (
             'import sys, time\nfrom pathlib import Path\n'
-            'from dav2_training.data.shard_writer import ShardConfig, write_shards\n'
+            'from dav2_training.data.shards.writer import ShardConfig, write_shards\n'
             "config = ShardConfig('folder', sys.argv[1], per_shard=1)\n"
             'for done, of in write_shards(config, Path(sys.argv[2])):\n'
             '    print(done, flush=True)\n    time.sleep(0.2)\n'
@@ -133,7 +136,7 @@ class TestWriter:
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         with pytest.raises(DataError, match='not whole yet'):
-            sets.open_set('shards', tmp_path / 'killed')
+            registry.open_set('shards', tmp_path / 'killed')
         first = (tmp_path / 'killed/000000.tar').stat().st_mtime_ns
         config = ShardConfig('folder', str(pictures), per_shard=1)
         shard(config, tmp_path / 'killed')
@@ -152,15 +155,15 @@ class TestWriter:
     def test_a_truth_that_is_not_there_is_said(self, scenes, tmp_path):
         shard(ShardConfig('procedural', str(scenes), 'val'), tmp_path / 'out')
         with pytest.raises(DataError, match=r'no disparity .* but metres'):
-            sets.open_set('shards-disparity', tmp_path / 'out')[0]
-        assert sets.open_set('shards', tmp_path / 'out')[0].z_m is None
+            registry.open_set('shards-disparity', tmp_path / 'out')[0]
+        assert registry.open_set('shards', tmp_path / 'out')[0].z_m is None
 
 
 class TestStream:
     @pytest.fixture
     def shards(self, pictures, tmp_path) -> Shards:
         shard(ShardConfig('folder', str(pictures), per_shard=2), tmp_path / 'out')
-        return sets.open_set('shards', tmp_path / 'out')
+        return registry.open_set('shards', tmp_path / 'out')
 
     def test_readers_share_the_set_evenly_and_without_overlap(self, shards):
         rounds = 50
@@ -187,4 +190,4 @@ def test_the_command(pictures, tmp_path):
     done = CliRunner().invoke(data_app, ['shard', 'folder', str(pictures), str(tmp_path / 'out'), '--per-shard', '5'])
     assert done.exit_code == 0, done.output
     assert '3 tar files' in done.output and 'the data set `shards`' in done.output
-    assert len(sets.open_set('shards', tmp_path / 'out')) == 12
+    assert len(registry.open_set('shards', tmp_path / 'out')) == 12

@@ -8,9 +8,9 @@ import torch
 from dav2_ros.evaluation.metrics import depth_metrics, mean
 from dav2_ros.models import checkpoints
 from dav2_ros.network.dpt import DepthAnything
-from dav2_training.data.procedural import ProceduralScenes
-from dav2_training.data.shifted import ShiftedScenes
-from dav2_training.metric import normalise
+from dav2_training.data.procedural.domain_shift import ShiftedScenes
+from dav2_training.data.procedural.procedural import ProceduralScenes
+from dav2_training.stages.metric import normalise
 
 SEED, NUMBERS = 1_000_003, range(12)
 

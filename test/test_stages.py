@@ -20,14 +20,14 @@ import torch
 import yaml
 
 from dav2_ros.models import checkpoints
-from dav2_training import pseudo_label, student, teacher
-from dav2_training.checkpoints import plain
 from dav2_training.config import FitConfig, SetConfig
-from dav2_training.data import pseudo
-from dav2_training.data.rendered import Rendered
-from dav2_training.pseudo_label import PseudoLabelConfig
-from dav2_training.student import StudentConfig
-from dav2_training.teacher import TeacherConfig
+from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.pseudo import label_file
+from dav2_training.loop.checkpoints import plain
+from dav2_training.stages import pseudo_label, student, teacher
+from dav2_training.stages.pseudo_label import PseudoLabelConfig
+from dav2_training.stages.student import StudentConfig
+from dav2_training.stages.teacher import TeacherConfig
 
 SIZE = {'height': 28, 'width': 42}
 FIT = FitConfig(
@@ -131,11 +131,11 @@ class TestChain:
         loaded = checkpoints.load(chain.root / 'teacher' / 'teacher.safetensors')
         network = checkpoints.build(loaded)
         for sample in (Rendered('shifted', 4, 23, 28, 42)[i] for i in (0, 7, 22)):
-            from dav2_ros.resize import ResizePlan
+            from dav2_ros.image.resize import ResizePlan
 
             with torch.no_grad():
                 wanted = network(torch.from_numpy(ResizePlan(28, 42, 28, 42).apply(sample.rgb))[None])[0].numpy()
-            found, notes = pseudo.decode(pseudo.label_path(chain.root / 'labels', sample.name).read_bytes())
+            found, notes = label_file.decode(label_file.label_path(chain.root / 'labels', sample.name).read_bytes())
             np.testing.assert_allclose(found, wanted, atol=np.ptp(wanted) / 65535 + 1e-5)
             assert notes['teacher'] == loaded.sha256[:16]
 

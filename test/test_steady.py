@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from dav2_ros.depth.stabilise import BOUND, MODES, PATIENCE, Steadier, make_steadier
 from dav2_ros.frames import DepthMap
-from dav2_ros.steady import BOUND, MODES, PATIENCE, Steadier, make_steadier
 
 HEIGHT, WIDTH, RATE_HZ = 240, 320, 15
 RNG = np.random.default_rng(3)

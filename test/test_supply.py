@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from random_weights import random_model
 
-from dav2_ros.engines import cache, ladder, supply
+from dav2_ros.engines import cache, hot_swap
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.gate import TOLERANCES
-from dav2_ros.engines.supply import THREAD, Abandoned, Builder, EngineSupply, is_building
+from dav2_ros.engines.hot_swap import THREAD, Abandoned, Builder, EngineSupply, is_building
+from dav2_ros.engines.selection import selection
+from dav2_ros.engines.selection.accuracy_gate import TOLERANCES
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(60, 90, 28)  # 28x42 for the network
 SPEC = EngineSpec(PLAN, device='cpu')
@@ -172,8 +173,8 @@ class Opened:
         self.closed += 1
 
 
-def proved() -> ladder.Proved:
-    return ladder.Proved(Opened(), None, 'made')
+def proved() -> selection.Proved:
+    return selection.Proved(Opened(), None, 'made')
 
 
 class TestBuilder:
@@ -262,7 +263,7 @@ class TestBuilder:
                 seen.append(builder.text)
             return proved()
 
-        with supply._one_builder:
+        with hot_swap._one_builder:
             builder = Builder(build, said.append, lambda text: None)
         builder._thread.join()
         assert seen == [f'step {k}' for k in range(100)] and len(said) == 1

@@ -15,18 +15,18 @@ import torch
 from random_weights import random_model
 
 from dav2_ros.engines import cache
-from dav2_ros.engines.build import describe_engine
-from dav2_ros.engines.build_progress import EVERY_S, BuildProgress
-from dav2_ros.engines.device_memory import gpu_index, gpu_name
+from dav2_ros.engines.backends.build_progress import EVERY_S, BuildProgress
+from dav2_ros.engines.backends.device_memory import gpu_index, gpu_name
+from dav2_ros.engines.backends.factory import describe_engine
+from dav2_ros.engines.backends.onnxruntime_cuda_engine import BoundSession
+from dav2_ros.engines.backends.tensorrt_build import PLAN as PLAN_FILE
+from dav2_ros.engines.backends.tensorrt_build import obtain_plan, plan_key, timings_key
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.export import export_whole
-from dav2_ros.engines.onnxruntime_cuda_engine import BoundSession
-from dav2_ros.engines.picture import PictureToDepth
-from dav2_ros.engines.quantise import Quantised
-from dav2_ros.engines.tensorrt_build import PLAN as PLAN_FILE
-from dav2_ros.engines.tensorrt_build import obtain_plan, plan_key, timings_key
+from dav2_ros.engines.export.end_to_end import PictureToDepth
+from dav2_ros.engines.export.graphs import export_whole
+from dav2_ros.engines.export.quantise import Quantised
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
-from dav2_ros.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(60, 90, 28)  # 28x42 for the network
 SPEC = EngineSpec(PLAN, device='cpu', batch=2)

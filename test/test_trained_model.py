@@ -22,8 +22,8 @@ from dav2_ros.models import checkpoints, registry
 from dav2_ros.models.info import ModelError, ModelInfo, read_facts
 from dav2_training import export
 from dav2_training.config import FitConfig
-from dav2_training.data.renderer import Batch
-from dav2_training.fit import fit
+from dav2_training.data.procedural.renderer import Batch
+from dav2_training.loop.fit import fit
 
 ROOT = Path(__file__).parents[1]
 METRIC = ModelInfo('run', 'vitt', 'metric', max_depth_m=30.0, train_size=56, f_train_px=50.0, canonical=True)
@@ -86,11 +86,11 @@ def test_dav2_infer_takes_it_by_file_and_by_name(model: tuple[Path, Path], home:
     cv2.imwrite(str(tmp_path / 'photo.png'), rgb[..., ::-1])
     named = command('dav2_training.cli', 'export', model[0], '--name', 'my-own')
     assert named.returncode == 0 and (home / 'my-own' / 'my-own.safetensors').is_file(), named.stderr
-    assert 'my-own' in command('dav2_ros.cli', 'models', 'list').stdout
+    assert 'my-own' in command('dav2_ros.commands.app', 'models', 'list').stdout
     found = []
     for asked in (model[1], 'my-own'):
         options = ('--engine', 'torch', '--precision', 'fp32', '--hfov', 60, '--out', tmp_path / Path(asked).stem)
-        done = command('dav2_ros.cli', 'infer', tmp_path / 'photo.png', '--model', asked, *options)
+        done = command('dav2_ros.commands.app', 'infer', tmp_path / 'photo.png', '--model', asked, *options)
         assert done.returncode == 0, done.stderr
         found.append(np.load(tmp_path / Path(asked).stem / 'photo_depth.npy'))
     with DepthEstimator(checkpoints.load(model[1]), engine='torch', precision='fp32') as estimator:

@@ -14,10 +14,10 @@ import torch
 from dav2_ros.models import checkpoints
 from dav2_training import config as configs
 from dav2_training.config import FitConfig, MetricConfig, Start
-from dav2_training.data.pool import FramePool, square, wide
-from dav2_training.data.procedural import ProceduralScenes
-from dav2_training.fit import parameter_groups
-from dav2_training.metric import MetricLoss, normalise, train
+from dav2_training.data.procedural.frame_buffer import FramePool, square, wide
+from dav2_training.data.procedural.procedural import ProceduralScenes
+from dav2_training.loop.fit import parameter_groups
+from dav2_training.stages.metric import MetricLoss, normalise, train
 
 SHIPPED = Path(__file__).parents[1] / 'config' / 'training' / 'vitt_procedural.yaml'
 TINY = MetricConfig(
@@ -121,7 +121,7 @@ def test_the_target_is_depth_as_the_canonical_camera_would_measure_it() -> None:
 
 
 def test_training_sees_pictures_as_the_runtime_does() -> None:
-    from dav2_ros.resize import ResizePlan
+    from dav2_ros.image.resize import ResizePlan
 
     rgb = np.random.default_rng(0).integers(0, 256, (56, 70, 3), np.uint8)
     served = ResizePlan(56, 70, 56, 70).apply(rgb)

@@ -14,13 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.camera import Camera
-from dav2_ros.cli import app
-from dav2_ros.cloud import make_cloud
+from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.commands.app import app
 from dav2_ros.frames import DepthMap
-from dav2_ros.view.moments import _by_stamp
 from dav2_ros.view.scene import Moment, Scene
+from dav2_ros.view.timeline import _by_stamp
 
 ROOT = Path(__file__).parents[1]
 chunk = pytest.importorskip('rerun.chunk', reason='Rerun is not installed (pip: the extra view)')

@@ -19,17 +19,17 @@ from page_server import draw, film
 from typer.testing import CliRunner
 
 from dav2_ros.camera import Camera
-from dav2_ros.cli import app
-from dav2_ros.cloud import make_cloud
+from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.commands.app import app
+from dav2_ros.depth.colour import colourise
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.media.colour import colourise
 from dav2_ros.media.images import MediaError, Photo, read_depth_png
 from dav2_ros.models.registry import ModelError
-from dav2_ros.web.desk import Desk, Wish, local_models, without_folders
 from dav2_ros.web.glb import glb
 from dav2_ros.web.limits import Limits
-from dav2_ros.web.session import Seen, keep, painted
+from dav2_ros.web.result import Seen, keep, painted
+from dav2_ros.web.service import Desk, Wish, local_models, without_folders
 
 pytest.importorskip('PIL', reason='Pillow is not installed (pip: the extra web)')
 CAMERA = Camera.from_hfov(40, 30, 1.0)

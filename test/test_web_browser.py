@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from page_server import draw, served
 
-from dav2_ros.media.colour import colourise
+from dav2_ros.depth.colour import colourise
 from dav2_ros.media.images import read_depth_png
 
 pytest.importorskip('gradio', reason='Gradio is not installed (pip: the extra web)')

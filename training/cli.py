@@ -13,22 +13,13 @@ from dav2_ros.evaluation.da2k import AnnotationError
 from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
-from dav2_training import (
-    evaluate,
-    export,
-    judge_clouds,
-    judge_flicker,
-    metric,
-    proof,
-    pseudo_label,
-    segment,
-    student,
-    teacher,
-)
+from dav2_training import export
 from dav2_training.annotation.cli import annotate_app
 from dav2_training.config import ConfigError
 from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
+from dav2_training.evaluation import evaluate, evaluate_clouds, evaluate_flicker
+from dav2_training.stages import ablation, metric, pseudo_label, segment, student, teacher
 
 app = typer.Typer(
     help='Train and judge depth models.', no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -40,9 +31,9 @@ app.command('metric')(metric.main)
 app.command('segment')(segment.main)
 app.command('evaluate')(evaluate.main)
 app.command('export')(export.main)
-app.command('proof')(proof.main)
-app.command('clouds')(judge_clouds.main)
-app.command('flicker')(judge_flicker.main)
+app.command('proof')(ablation.main)
+app.command('clouds')(evaluate_clouds.main)
+app.command('flicker')(evaluate_flicker.main)
 app.add_typer(data_app, name='data')
 app.add_typer(annotate_app, name='annotate')
 

@@ -20,7 +20,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class SetConfig:
-    """A data set: one of data/sets.py, or frames of a procedural world (data/rendered.py)."""
+    """A data set: one of data/registry.py, or frames of a procedural world (data/procedural/frame_cache.py)."""
 
     name: str = ''  # as `dav2-train data` knows it; procedural or shifted
     root: str = ''  # folder of the set

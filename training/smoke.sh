@@ -15,7 +15,7 @@ train pseudo-label $configs/miniature_pseudo_label.yaml
 train student $configs/miniature_student.yaml --out out/miniature_student
 train metric $configs/miniature_metric.yaml --out out/miniature_metric
 
-"${PYTHON:-python3}" -m dav2_training.data.small_ade20k out/miniature_ade20k
+"${PYTHON:-python3}" -m dav2_training.data.sets.small_ade20k out/miniature_ade20k
 train segment $configs/miniature_segment.yaml --out out/miniature_segment
 
 train export out/miniature_metric/last.pt --out out/miniature_model.safetensors --name miniature

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DEMO_BAG = Path(__file__).parent / 'bundled' / 'demo'  # made by training/demo_bag.py
+DEMO_BAG = Path(__file__).parent / 'bundled' / 'demo'  # made by training/assets/demo_bag.py
 
 
 class BagError(ValueError):

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from dav2_ros.bags import messages
-from dav2_ros.bags.definitions import DEFINITIONS, INFERENCE_STATS, SCALE_ESTIMATE
-from dav2_ros.bags.parameters import BagParameters
-from dav2_ros.bags.writer import BagWriter
-from dav2_ros.camera_info import info_fields_for
-from dav2_ros.cloud import CloudMaker, coloured_at
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.definitions import DEFINITIONS, INFERENCE_STATS, SCALE_ESTIMATE
+from dav2_ros.bags.storage.writer import BagWriter
+from dav2_ros.cloud.cloud import CloudMaker, coloured_at
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.pixels import to_mm
-from dav2_ros.scale.filter import Scale
+from dav2_ros.image.camera_info import info_fields_for
+from dav2_ros.image.encodings import to_mm
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.scale.kalman import Scale
 
 OUTPUTS = ('depth', 'points', 'confidence', 'stats')
 ESTIMATED = ('applied', 'value', 'std_dev', 'trusted', 'inliers', 'total', 'age_s', 'source', 'reason')

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.bags.stored import Recorded
-from dav2_ros.bags.writer import BagWriter
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.writer import BagWriter
 
 NOTHING = 1000  # bytes: the head of a file
 

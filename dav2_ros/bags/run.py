@@ -18,22 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.frames import Pictures, Refused, Seen
+from dav2_ros.bags.camera_stream import Pictures, Refused, Seen
 from dav2_ros.bags.outputs import BagOutputs, Estimated
-from dav2_ros.bags.parameters import BagParameters
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.reference_sensor import KINDS, Sensor
 from dav2_ros.bags.resume import Unfinished
-from dav2_ros.bags.sensor import KINDS, Sensor
-from dav2_ros.bags.stored import Recorded
-from dav2_ros.bags.writer import BagWriter
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.writer import BagWriter
+from dav2_ros.depth.postprocess import Finish
 from dav2_ros.estimator import DepthEstimator
-from dav2_ros.estimator_parameters import TURNS, make_estimator
-from dav2_ros.finish import Finish
+from dav2_ros.files.prefetch import Behind, ahead, quick_turns
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.look import Look
-from dav2_ros.overlap import Behind, ahead, quick_turns
-from dav2_ros.scale.filter import Scale
-from dav2_ros.scale.stated import KnownHeight, StatedScale, filter_settings
+from dav2_ros.image.request import Look
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.estimator import TURNS, make_estimator
+from dav2_ros.scale.fixed import KnownHeight, StatedScale, filter_settings
+from dav2_ros.scale.kalman import Scale
 from dav2_ros.scale.tracker import ScaleTracker
 
 WARM_UP = 30  # pictures: the filter of the scale has settled by then

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import EngineSpec
-from dav2_ros.engines.rungs import rungs
+from dav2_ros.engines.selection.candidates import rungs
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.info import ModelInfo
-from dav2_ros.resize import ResizePlan
 
 ENGINE, AUTO, OUTSIDE = 'engine', 'auto', 'outside'
 EAGER, TRANSFORMERS, PLAIN_ONNX = 'eager', 'transformers', 'plain-onnx'

@@ -10,8 +10,8 @@ from pathlib import Path
 from dav2_ros.benchmark.cases import AGAINST, OUTSIDE
 from dav2_ros.benchmark.measure import Row
 from dav2_ros.benchmark.report import Report, number, percent, yardstick
-from dav2_ros.disk import write_file
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.files.atomic import write_file
 
 INK, FAINT, OURS, OTHERS, REST = '#1d2330', '#5b6475', '#2f6fb0', '#b9c0cc', '#8fb8a8'
 ROW, HEAD, PANEL, FOOT = 0.27, 0.55, 0.72, 0.12  # inches

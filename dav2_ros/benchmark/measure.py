@@ -21,8 +21,8 @@ from dav2_ros.benchmark.cases import AUTO, OUTSIDE, Case
 from dav2_ros.benchmark.machine import available_mb
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
-from dav2_ros.engines.gate import FLOOR, compare
-from dav2_ros.engines.reference import reference
+from dav2_ros.engines.selection.accuracy_gate import FLOOR, compare
+from dav2_ros.engines.selection.reference import reference
 from dav2_ros.models.checkpoints import Checkpoint
 
 TURN_S = 0.3  # how long one turn of a fast way lasts; a slow one makes one call

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.benchmark.cases import Case
-from dav2_ros.benchmark.ways import way_of
+from dav2_ros.benchmark.pipelines import way_of
 from dav2_ros.engines.engine import EngineError
-from dav2_ros.engines.reference import gate_pictures
+from dav2_ros.engines.selection.reference import gate_pictures
 from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError
 

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.reader import BagReader
+from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.demo import pictures
 from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
 from dav2_ros.demo.results import DEPTH, IMAGE, POINTS, STATS, TRUTH, DemoResult, Run

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.bags import messages
+from dav2_ros.bags.storage import messages
 from dav2_ros.demo.results import IMAGE, POINTS, DemoResult, Run
-from dav2_ros.media import sheet
-from dav2_ros.media.splat import raised, splat
+from dav2_ros.media import contact_sheet
+from dav2_ros.media.point_render import raised, splat
 
 NEAR_M, FAR_M = 1.0, 40.0
 BACKGROUND = (236, 239, 244)
@@ -36,7 +36,7 @@ def draw_frames(run: Run, result: DemoResult, path: Path, rows: int = 6) -> None
         for f in evenly(list(result.frames), rows)
     ]
     title = f'{result.model} on {result.engine} ({result.precision}):  AbsRel {result.abs_rel:.3f}, δ1 {result.d1:.3f}'
-    sheet.contact_sheet(chosen, path, title=title, near_m=NEAR_M, far_m=FAR_M)
+    contact_sheet.contact_sheet(chosen, path, title=title, near_m=NEAR_M, far_m=FAR_M)
 
 
 def draw_clouds(run: Run, path: Path, views: int = 2) -> None:
@@ -54,8 +54,8 @@ def draw_clouds(run: Run, path: Path, views: int = 2) -> None:
             'from above and to the right of the camera'
         )
         picture = messages.picture(run.message(IMAGE, stamp))
-        drawn.append(sheet.CloudView(caption, picture, draw_cloud(cloud)))
-    sheet.cloud_sheet(drawn, path, title='Point clouds on /points')
+        drawn.append(contact_sheet.CloudView(caption, picture, draw_cloud(cloud)))
+    contact_sheet.cloud_sheet(drawn, path, title='Point clouds on /points')
 
 
 def draw_cloud(cloud: np.ndarray) -> np.ndarray:

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from dav2_ros.bags import messages
-from dav2_ros.bags.reader import BagReader, Recorded
+from dav2_ros.bags.storage import messages
+from dav2_ros.bags.storage.reader import BagReader, Recorded
 from dav2_ros.demo.processes import DemoError
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
-from dav2_ros.media.sheet import SheetRow
+from dav2_ros.media.contact_sheet import SheetRow
 
 IMAGE, TRUTH = '/camera/image/compressed', '/camera/depth/image/compressedDepth'
 DEPTH, POINTS, STATS = '/depth/image', '/points', '/stats'

@@ -21,7 +21,7 @@ def device_name(device: str) -> str:
             import torch
 
             return torch.cuda.get_device_name(int(number or 0))
-        from dav2_ros.engines.device_memory import gpu_name
+        from dav2_ros.engines.backends.device_memory import gpu_name
 
         return gpu_name(int(number or 0))
     if kind == 'gpu':

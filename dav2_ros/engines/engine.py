@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 
 OUTPUTS = ('camera', 'network')
 PRECISIONS = ('fp32', 'bf16', 'fp16', 'int8')

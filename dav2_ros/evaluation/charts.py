@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dav2_ros.depth.colour import colourise, palette
 from dav2_ros.evaluation.page import FramePictures, Pictures, Plot
-from dav2_ros.media.colour import colourise, palette
 
 INK, FAINT, RULE = '#1d2330', '#5b6475', '#d6dae1'  # replaced by variables of the page, which has a dark side too
 SERIES = ('#2f6fb0', '#c2410c', '#0f8a6d', '#8a5cc2', '#a16a11', '#5f6b7d')

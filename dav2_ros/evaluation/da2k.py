@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dav2_ros.resize import ResizePlan
+from dav2_ros.image.resize import ResizePlan
 
 SCENES = ('indoor', 'outdoor', 'non_real', 'transparent_reflective', 'adverse_style', 'aerial', 'underwater', 'object')
 POINTS = ('point1', 'point2')

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dav2_ros.evaluation.page import FramePictures, Report
-from dav2_ros.evaluation.results import plain, write_csv, write_json, write_whole
+from dav2_ros.evaluation.tables import write_csv
+from dav2_ros.files.atomic import plain, write_json, write_whole
 
 TEMPLATE = Path(__file__).with_name('report.html.j2')
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)

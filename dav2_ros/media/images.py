@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.disk import write_file
+from dav2_ros.files.atomic import write_file
 from dav2_ros.frames import Frame
 from dav2_ros.media.exif import focal_35mm, focal_px
 

@@ -16,12 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
+from dav2_ros.files.prefetch import Behind, ahead
 from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.media.depth_files import Look, Results
 from dav2_ros.media.images import MediaError, Photo, check_shape, read_photo
-from dav2_ros.media.results import Look, Results
 from dav2_ros.media.sources import Source
 from dav2_ros.media.video import Clip, VideoFile
-from dav2_ros.overlap import Behind, ahead
 
 LOOKED_AT = 40  # pictures, or frames of a video, that a range is fitted to
 WRITERS = 2  # threads that compress pictures

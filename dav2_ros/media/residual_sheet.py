@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.media.sheet import FAINT, INK, _matplotlib
+from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
 
 DRAWN = 6000  # points of each panel; more only blacken it
 LIMIT = 1.0  # of the relative error that is drawn

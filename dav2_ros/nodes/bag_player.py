@@ -30,9 +30,9 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage, Image
 
 from dav2_ros.bags import DEMO_BAG, BagError
-from dav2_ros.bags.reader import BagReader
-from dav2_ros.bags.stored import Recorded, Stored
-from dav2_ros.bags.writer import profiles
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.records import Recorded, Stored
+from dav2_ros.bags.storage.writer import profiles
 
 MATCHED_S = 0.3  # matched on this side; the other side may need a moment more before it receives
 LATCHED_DEPTH = 100  # messages that a latecomer gets of a latched topic

@@ -25,7 +25,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.writer import BagWriter
+from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.nodes.bag_player import message_class
 
 # names of ROS IDL in Python's descriptions of messages, where they differ from those of .msg files

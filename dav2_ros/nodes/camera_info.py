@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The CameraInfo of what we publish, and those that came lately. What they mean is in dav2_ros/camera_info.py."""
+"""The CameraInfo of what we publish, and those that came lately. What they mean is in dav2_ros/image/camera_info.py."""
 
 from __future__ import annotations
 
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from dav2_ros.camera_info import camera_from_info, image_size, info_fields_for
+from dav2_ros.image.camera_info import camera_from_info, image_size, info_fields_for
 
 __all__ = ['RecentInfos', 'camera_from_info', 'camera_info_for', 'image_size']
 

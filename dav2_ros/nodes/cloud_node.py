@@ -24,17 +24,17 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from dav2_ros.cloud import CloudMaker
-from dav2_ros.cloud_parameters import CloudNodeParameters
+from dav2_ros.cloud.cloud import CloudMaker
 from dav2_ros.frames import DepthMap
-from dav2_ros.nodes import parameters
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
+from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.nodes.latest import Worker
+from dav2_ros.nodes.mailbox import Worker
 from dav2_ros.nodes.qos import publish, subscribe
 from dav2_ros.nodes.spin import spin
-from dav2_ros.scale.readings import stamp_ns
+from dav2_ros.parameters.cloud import CloudNodeParameters
+from dav2_ros.scale.from_messages import stamp_ns
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 UNPAIRED = 8  # images of one kind that wait for the other
@@ -53,7 +53,7 @@ class CloudNode(Node):
 
     def __init__(self, **options) -> None:
         super().__init__('cloud', **options)
-        self.parameters = parameters.declare(self, CloudNodeParameters)
+        self.parameters = declare(self, CloudNodeParameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._health = Health(self.get_logger(), 'cloud', 'making')
         self._maker = CloudMaker()

@@ -22,13 +22,13 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from dav2_ros.engines.supply import is_building
-from dav2_ros.nodes import parameters
-from dav2_ros.nodes.camera_parameters import refuse_own
+from dav2_ros.engines.hot_swap import is_building
+from dav2_ros.nodes.camera_group import Pipeline, sentence
+from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.nodes.latest import FairWorker
-from dav2_ros.nodes.pipeline import Pipeline, sentence
+from dav2_ros.nodes.mailbox import FairWorker
 from dav2_ros.nodes.spin import spin
+from dav2_ros.parameters.cameras import refuse_own
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 
@@ -38,7 +38,7 @@ class DepthNode(LifecycleNode):
 
     def __init__(self, **options) -> None:
         super().__init__('depth', **options)
-        self.parameters = parameters.declare(self)
+        self.parameters = declare(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._healths: dict[str, Health] = {}  # by camera
         self._count_anew()

@@ -15,13 +15,13 @@ from std_msgs.msg import Header
 
 from dav2_ros.camera import Camera
 from dav2_ros.frames import Frame
+from dav2_ros.image.rectify import Rectification
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import subscribe
 from dav2_ros.nodes.scale import Scaling
-from dav2_ros.rectification import Rectification
+from dav2_ros.parameters.node import DepthNodeParameters
 
 FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a camera that publishes it
 

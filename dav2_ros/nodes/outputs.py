@@ -12,15 +12,15 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from dav2_ros.cloud import CloudMaker, coloured_at
+from dav2_ros.cloud.cloud import CloudMaker, coloured_at
+from dav2_ros.depth.colour import colourise
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.media.colour import colourise
 from dav2_ros.nodes.camera_info import camera_info_for
 from dav2_ros.nodes.conversions import cloud_to_msg, colour_to_image, depth_to_image, rgb_to_image
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.nodes.parameters import DepthNodeParameters
 from dav2_ros.nodes.qos import publish
-from dav2_ros.scale.filter import Scale
+from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.scale.kalman import Scale
 
 try:
     from dav2_ros.msg import InferenceStats, ScaleEstimate

@@ -20,15 +20,15 @@ from dav2_ros.frames import DepthMap
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_depth
 from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.extrinsics import find_poses, pose_of
 from dav2_ros.nodes.qos import subscribe
-from dav2_ros.nodes.scale_pose import find_poses, pose_of
-from dav2_ros.scale.buffer import EvidenceBuffer
-from dav2_ros.scale.evidence import Evidence
-from dav2_ros.scale.filter import Scale
-from dav2_ros.scale.parameters import ScaleParameters
+from dav2_ros.parameters.scale import ScaleParameters
+from dav2_ros.scale.fixed import KnownHeight, StatedScale, filter_settings
+from dav2_ros.scale.from_messages import from_cloud, from_depth, from_range, from_scan, stamp_ns
+from dav2_ros.scale.kalman import Scale
+from dav2_ros.scale.measurements import Evidence
 from dav2_ros.scale.pose import Pose
-from dav2_ros.scale.readings import from_cloud, from_depth, from_range, from_scan, stamp_ns
-from dav2_ros.scale.stated import KnownHeight, StatedScale, filter_settings
+from dav2_ros.scale.time_sync import EvidenceBuffer
 from dav2_ros.scale.tracker import ScaleTracker
 
 TOPICS = {'lidar': PointCloud2, 'scan': LaserScan, 'range': Range, 'reference/image': Image}

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from dav2_ros.scale.evidence import Pairs
+from dav2_ros.frames import DepthMap
 from dav2_ros.scale.fit import NOISE_M, TUKEY, ScaleFit
+from dav2_ros.scale.measurements import Pairs
 
 HYPOTHESES = 500  # lines through two pairs each
 SCORED = 2000  # pairs that choose between them
@@ -88,3 +89,18 @@ def residuals_by_range(pairs: Pairs, correction: Correction) -> list[RangeResidu
             middle = [(float(np.median(e[inside])), float(np.median(np.abs(e[inside])))) for e in (before, after)]
             rows.append(RangeResidual(near_m, far_m, int(inside.sum()), *middle))
     return rows
+
+
+def multiplied(depth: DepthMap, factor: float, shift_per_m: float = 0.0) -> DepthMap:
+    """Multiply depth by a factor, in place; a shift is added to its inverse first (1/m), as in 1/z = 1/(f z) + shift.
+
+    Where that leaves no positive depth, it is +inf.
+    """
+    z_m = depth.z_m
+    if factor != 1.0:
+        np.multiply(z_m, np.float32(factor), out=z_m)
+    if shift_per_m:
+        with np.errstate(divide='ignore', invalid='ignore'):
+            np.divide(z_m, 1.0 + np.float32(shift_per_m) * z_m, out=z_m, where=np.isfinite(z_m))
+        z_m[z_m < 0] = np.inf
+    return replace(depth, z_m=z_m)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dav2_ros.scale.evidence import Pairs
+from dav2_ros.scale.measurements import Pairs
 
 NOISE_M = 0.05  # of a known distance
 MODEL_NOISE = 0.05  # relative, of the depth map from one place to the next

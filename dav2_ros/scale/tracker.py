@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
+from dav2_ros.depth.scene_change import SceneCut
 from dav2_ros.frames import DepthMap
-from dav2_ros.scale.cut import SceneCut
-from dav2_ros.scale.evidence import Evidence
-from dav2_ros.scale.filter import FilterSettings, Scale, ScaleFilter
+from dav2_ros.scale.correction import multiplied
 from dav2_ros.scale.fit import NOISE_M, ScaleFit, fit_scale, no_fit
+from dav2_ros.scale.kalman import FilterSettings, Scale, ScaleFilter
+from dav2_ros.scale.measurements import Evidence
 
 
 def measure(depth: DepthMap, evidence: Evidence, noise_m: float = NOISE_M) -> ScaleFit:
@@ -45,18 +42,3 @@ class ScaleTracker:
         fit = measure(depth, evidence, self._noise_m) if evidence else None
         scale = self._filter.update(depth.stamp_ns, fit, missing or 'no evidence')
         return multiplied(depth, scale.applied), scale
-
-
-def multiplied(depth: DepthMap, factor: float, shift_per_m: float = 0.0) -> DepthMap:
-    """Multiply depth by a factor, in place; a shift is added to its inverse first (1/m), as in 1/z = 1/(f z) + shift.
-
-    Where that leaves no positive depth, it is +inf.
-    """
-    z_m = depth.z_m
-    if factor != 1.0:
-        np.multiply(z_m, np.float32(factor), out=z_m)
-    if shift_per_m:
-        with np.errstate(divide='ignore', invalid='ignore'):
-            np.divide(z_m, 1.0 + np.float32(shift_per_m) * z_m, out=z_m, where=np.isfinite(z_m))
-        z_m[z_m < 0] = np.inf
-    return replace(depth, z_m=z_m)

@@ -11,8 +11,8 @@ from types import ModuleType
 import cv2
 import numpy as np
 
-from dav2_ros.cloud import CloudMaker
-from dav2_ros.cloud_options import CloudOptions
+from dav2_ros.cloud.cloud import CloudMaker
+from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.frames import DepthMap
 from dav2_ros.media.images import depth_millimetres
 

@@ -14,9 +14,9 @@ import gradio as gr
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.media.images import MediaError
 from dav2_ros.models.registry import ModelError
-from dav2_ros.web.desk import Wish, without_folders
-from dav2_ros.web.session import painted
-from dav2_ros.web.told import Tell
+from dav2_ros.web.progress import Tell
+from dav2_ros.web.result import painted
+from dav2_ros.web.service import Wish, without_folders
 
 ONE_AT_A_TIME: dict[str, Any] = {'concurrency_id': 'engine', 'concurrency_limit': 1}
 

@@ -11,8 +11,8 @@ import gradio as gr
 from dav2_ros.media.images import MediaError
 from dav2_ros.media.sources import VIDEOS
 from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, tell_of, wish_of
-from dav2_ros.web.desk import ENGINE_CHOICES, KEPT_S, Desk, without_folders
 from dav2_ros.web.picture_tab import add_picture_tab
+from dav2_ros.web.service import ENGINE_CHOICES, KEPT_S, Desk, without_folders
 
 TITLE = 'Metric depth from one camera'
 PHOTOS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif']

@@ -12,8 +12,8 @@ import gradio as gr
 
 from dav2_ros.media.images import MediaError
 from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, tell_of, wish_of
-from dav2_ros.web.desk import KEPT_S, Desk
-from dav2_ros.web.session import Seen, painted
+from dav2_ros.web.result import Seen, painted
+from dav2_ros.web.service import KEPT_S, Desk
 
 
 @dataclass(frozen=True)

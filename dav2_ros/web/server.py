@@ -8,9 +8,9 @@ import gradio as gr
 import typer
 from starlette.middleware import Middleware
 
-from dav2_ros.web.desk import Desk
-from dav2_ros.web.door import Door
 from dav2_ros.web.page import CSS, FONTS, build
+from dav2_ros.web.request_filter import Door
+from dav2_ros.web.service import Desk
 
 
 def serve(desk: Desk, *, host: str, port: int, share: bool, model: str, engine: str) -> None:

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from dav2_ros.engines.torch_engine import TorchEngine
+from dav2_ros.engines.backends.torch_engine import TorchEngine
 from dav2_ros.nodes.depth_node import main
 
 SLOW_S = 0.4

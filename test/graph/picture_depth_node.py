@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from dav2_ros.engines.torch_engine import TorchEngine
+from dav2_ros.engines.backends.torch_engine import TorchEngine
 from dav2_ros.nodes.depth_node import main
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sets.truth import Truth
 
 from dav2_ros.camera import Camera
-from dav2_training.data.procedural import ProceduralScenes
+from dav2_training.data.procedural.procedural import ProceduralScenes
 
 
 def write(root: Path) -> dict[str, list[Truth]]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a fixture of a data set knows of itself.
 
-For every entry of training/data/sets.py LOADERS there is a file here of that name (`-` becomes `_`) with
+For every entry of training/data/registry.py LOADERS there is a file here of that name (`-` becomes `_`) with
 
     def write(root: Path) -> dict[str, list[Truth]]: ...
 

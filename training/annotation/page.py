@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dav2_training.annotation.ballot import Ballot, Disputed
+from dav2_training.annotation.votes import Ballot, Disputed
 from dav2_training.data import decode
 from dav2_training.data.sample import DataError
 

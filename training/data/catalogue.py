@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from dav2_training.data import sets
+from dav2_training.data import registry
 
 DOCUMENT = Path(__file__).parents[2] / 'docs' / 'datasets.md'
 MARK = '<!-- what follows is made from the loaders: python -m dav2_training.data.catalogue -->\n'
@@ -15,18 +15,18 @@ MARK = '<!-- what follows is made from the loaders: python -m dav2_training.data
 
 def markdown() -> str:
     """Write a table of all data sets, and what is to be known of each."""
-    names = sorted(sets.LOADERS)
+    names = sorted(registry.LOADERS)
     lines = ['| name | truth | splits | licence |', '|-|-|-|-|']
     for name in names:
-        about = sets.about(name)
+        about = registry.about(name)
         lines.append(f'| [`{name}`](#{name}) | {about.truth} | {", ".join(about.splits)} | {about.licence} |')
     for name in names:
-        about = sets.about(name)
+        about = registry.about(name)
         lists = ' A split may also be a file of lines `picture depth`.' if about.lists and about.truth != 'none' else ''
         lines += [
             f'\n## {name}\n',
             f'**{about.title}**, {about.source}\n',
-            (inspect.getdoc(sets.loader(name)) or '') + lists + '\n',
+            (inspect.getdoc(registry.loader(name)) or '') + lists + '\n',
             f'```\n{about.tree}\n```',
         ]
     return '\n'.join(lines) + '\n'

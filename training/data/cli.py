@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import typer
 
-from dav2_ros.bags.extract_cli import extract
-from dav2_training.data import sets
-from dav2_training.data.scan import Scan, scan
+from dav2_ros.commands.bag_extract import extract
+from dav2_training.data import registry
+from dav2_training.data.check import Scan, scan
 from dav2_training.data.shard_cli import shard
 
 data_app = typer.Typer(help='Which data sets there are, what they look like on disk, and whether yours is one.')
@@ -35,8 +35,8 @@ def list_sets() -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ('name', 'truth', 'splits', 'licence', 'source'):
         table.add_column(heading, no_wrap=heading in ('name', 'truth'), overflow='fold')
-    for name in sorted(sets.LOADERS):
-        about = sets.about(name)
+    for name in sorted(registry.LOADERS):
+        about = registry.about(name)
         table.add_row(name, about.truth, ', '.join(about.splits), about.licence, about.source)
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
@@ -44,9 +44,9 @@ def list_sets() -> None:
 @data_app.command()
 def show(name: Name) -> None:
     """Print what is known about one data set, and the tree that is expected of it."""
-    about = sets.about(name)
+    about = registry.about(name)
     lists = ', or a file of lines "picture depth"' if about.lists and about.truth != 'none' else ''
-    typer.echo(f'{about.title}\n\n{inspect.getdoc(sets.loader(name)) or ""}\n\n{about.tree}\n')
+    typer.echo(f'{about.title}\n\n{inspect.getdoc(registry.loader(name)) or ""}\n\n{about.tree}\n')
     for key, value in {
         'truth': about.truth,
         'splits': ', '.join(about.splits) + lists,
@@ -71,18 +71,18 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
-    opened = sets.open_set(name, path, split)
+    opened = registry.open_set(name, path, split)
     numbers = spread(len(opened), frames or len(opened))
     keep = dict.fromkeys(spread_of(numbers, SHOWN))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=len(numbers))
         found = scan(opened, numbers, keep, lambda: progress.advance(task))
-    for line in told(name, split or sets.about(name).splits[0], sets.about(name).truth, found):
+    for line in told(name, split or registry.about(name).splits[0], registry.about(name).truth, found):
         typer.echo(line)
     kept = [sample for sample in keep.values() if sample is not None]
     if kept:
-        sheet = sheet or Path('out/data') / f'{name}_{Path(split or sets.about(name).splits[0]).stem}.png'
+        sheet = sheet or Path('out/data') / f'{name}_{Path(split or registry.about(name).splits[0]).stem}.png'
         draw(kept, found, sheet)
         typer.echo(f'sheet:     {sheet}')
     if found.broken:
@@ -129,7 +129,7 @@ def told(name: str, split: str, truth: str, found: Scan) -> list[str]:
 
 def draw(samples: list, found: Scan, sheet: Path) -> None:
     """Write the sheet:     beside, then renamed."""
-    from dav2_training.data.set_sheet import set_sheet
+    from dav2_training.data.contact_sheet import set_sheet
 
     low, _, high = found.percentiles
     low, high = (low, max(high, 1.01 * low)) if low > 0 else (0.5, 80.0)

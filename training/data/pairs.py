@@ -14,9 +14,9 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.names import Names
+from dav2_training.data.registry import About, refuse
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.sets import About, refuse
+from dav2_training.data.string_table import Names
 
 
 class Pair(NamedTuple):

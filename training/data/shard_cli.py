@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dav2_training.data.shard_writer import ShardConfig, write_shards
+from dav2_training.data.shards.writer import ShardConfig, write_shards
 
 D = ShardConfig('', '')
 KINDS = {'metres': 'shards-metres', 'disparity': 'shards-disparity', 'none': 'shards'}
@@ -37,7 +37,7 @@ def shard(
     from rich.console import Console
     from rich.progress import Progress
 
-    from dav2_training.data import sets
+    from dav2_training.data import registry
 
     config = ShardConfig(name, str(path), split, per_shard, quality, short_side)
     console = Console(stderr=True)
@@ -46,5 +46,5 @@ def shard(
         for done, of in write_shards(config, out, workers):
             progress.update(task, completed=done, total=of)
     total = sum(file.stat().st_size for file in out.glob('*.tar'))
-    kind = KINDS[sets.about(name).truth]
+    kind = KINDS[registry.about(name).truth]
     typer.echo(f'{out}: {of} tar files, {1e-9 * total:.2f} GB\nRead them as the data set `{kind}`.')

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What training minimises; a masked pixel has exactly no influence."""
 
+from dav2_training.loop.lr_schedule import poly
 from dav2_training.losses.features import feature_alignment
 from dav2_training.losses.metric import beyond, log_l1, silog, silog_zoedepth
 from dav2_training.losses.relative import RelativeLoss, gradient_matching, per_region, shift_and_scale, ssi
-from dav2_training.schedule import poly
 
 __all__ = [
     'RelativeLoss',

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from dav2_training.ranks import sum_over_ranks
+from dav2_training.loop.distributed import sum_over_ranks
 
 
 def silog(predicted_m: Tensor, true_m: Tensor, valid: Tensor, focus: float = 0.5) -> Tensor:

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One way through a recording: each picture comes when all that was recorded around its time is known.
+
+What a picture needs (its camera_info, the nearest scan, a transform) may have been recorded a moment after it. So a
+picture waits until the recording is AHEAD_S further; memory holds that moment, and never the recording.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dav2_ros.bags.storage.messages import stamp_ns
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.camera import Camera
+from dav2_ros.image.camera_info import camera_from_info, image_size
+
+AHEAD_S = 0.5
+MOST_WAITING = 64  # pictures; a recording whose clock stands still is not kept in memory
+
+
+def sweep(
+    bag: BagReader, picture_topic: str, others: Mapping[str, Callable[[Recorded], None]], ahead_s: float = AHEAD_S
+) -> Iterator[Recorded]:
+    """Yield the pictures of a topic in order; messages of other topics go to their handlers as they are read."""
+    waiting: deque[Recorded] = deque()
+    for recorded in bag.raw(picture_topic, *others):
+        if recorded.topic in others:
+            others[recorded.topic](recorded)
+        if recorded.topic == picture_topic:
+            waiting.append(recorded)
+        while waiting and (
+            not others or len(waiting) > MOST_WAITING or abs(recorded.log_ns - waiting[0].log_ns) > 1e9 * ahead_s
+        ):
+            yield waiting.popleft()
+    yield from waiting
+
+
+class Infos:
+    """The latest CameraInfos of one camera, by stamp; at least one for ever."""
+
+    def __init__(self, bag: BagReader, topic: str, most: int = 512) -> None:
+        self._bag, self._most = bag, most
+        self._known: list[tuple[int, int, Any]] = []  # stamp, a number that orders equal stamps, info
+        self._count = 0
+        first = next(iter(bag.raw(topic)), None) if topic else None
+        if first is not None:
+            self.add(first)
+
+    def add(self, recorded: Recorded) -> None:
+        """Take one in; the oldest is forgotten."""
+        info = self._bag.decode(recorded)
+        self._count += 1
+        insort(self._known, (stamp_ns(info), self._count, info), key=lambda each: each[:2])
+        if len(self._known) > self._most:
+            del self._known[0]
+
+    def at(self, stamp: int) -> Any | None:
+        """Return the info of this stamp, else the latest before it, else the first; None if there is none."""
+        at = bisect_right(self._known, stamp, key=lambda each: each[0])
+        return self._known[max(at - 1, 0)][2] if self._known else None
+
+    def camera(self, stamp: int, shape: tuple[int, int], *, rectified: bool) -> tuple[Camera | None, Any | None]:
+        """Return the camera of a picture (height, width) and its info; None and None if it is not calibrated.
+
+        Raises ValueError if the info is of pictures of another size, or of no camera.
+        """
+        info = self.at(stamp)
+        camera = camera_from_info(info, rectified) if info is not None else None
+        if camera is None:
+            return None, None
+        if image_size(info) != shape[::-1]:
+            described = '{}x{}'.format(*image_size(info))
+            raise ValueError(
+                f'The picture is {shape[1]}x{shape[0]}, its camera_info describes {described} (after region of '
+                'interest and binning): name the right one with --info-topic.'
+            )
+        return camera, info

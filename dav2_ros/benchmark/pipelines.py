@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Our own ways: a BGR frame in, metres at its resolution out, whatever the engine."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from dav2_ros.benchmark.cases import AUTO, EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
+from dav2_ros.depth.metric import to_metres
+from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.engines.backends.factory import describe_engine
+from dav2_ros.engines.engine import Engine, EngineSpec
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.frames import Frame
+from dav2_ros.models.checkpoints import Checkpoint
+
+
+class Pipeline:
+    """All that is done with a frame: colours in order, the engine, focal factor and range. See against.py."""
+
+    def __init__(self, checkpoint: Checkpoint, engine: Engine) -> None:
+        self._max_depth_m, self.engine = checkpoint.info.max_depth_m, engine
+        plan, batch = engine.spec.plan, engine.spec.batch
+        self._rgb = np.empty((batch, plan.height, plan.width, 3), np.uint8)
+
+    def __enter__(self) -> Pipeline:
+        self.engine.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.engine.__exit__(*exc)
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        for bgr, rgb in zip(pictures, self._rgb):
+            cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=rgb)
+        z_net_m = self.engine.infer(self._rgb[: len(pictures)])
+        return to_metres(z_net_m, 1.0, self._max_depth_m or np.inf)
+
+
+class Runtime:
+    """What the node and `dav2 infer` run: the fastest engine that is proved here, proved before its first frame."""
+
+    def __init__(self, checkpoint: Checkpoint, case: Case) -> None:
+        self._estimator = DepthEstimator(checkpoint, device=case.device, size=case.size, focal_correction='off')
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._estimator.__exit__(*exc)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine in use."""
+        return self._estimator.engine
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        frames = (Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), None) for bgr in pictures)
+        return np.stack([self._estimator.estimate(frame)[0].z_m for frame in frames])
+
+
+class NoNetwork(HostEngine):
+    """What a CPU engine does around its network; the depth is always the same ramp."""
+
+    name, device, precision = 'none', 'cpu', 'fp32'
+
+    def __init__(self, spec: EngineSpec) -> None:
+        plan, self.spec = spec.plan, spec
+        ramp = np.linspace(1, 10, plan.net_height * plan.net_width, dtype=np.float32)
+        self._depth = ramp.reshape(1, plan.net_height, plan.net_width)
+
+    def __enter__(self) -> NoNetwork:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        return self._depth
+
+
+def way_of(case: Case, checkpoint: Checkpoint):
+    """Describe the way of a case: enter it, then call it. Raises EngineError with what to install or choose."""
+    if case.way == ENGINE:
+        return Pipeline(checkpoint, describe_engine(checkpoint, case.engine, case.spec))
+    if case.way == AUTO:
+        return Runtime(checkpoint, case)
+    if case.way == OUTSIDE:
+        return Pipeline(checkpoint, NoNetwork(case.spec))
+    from dav2_ros.benchmark import baselines
+
+    others = {EAGER: baselines.Eager, TRANSFORMERS: baselines.Transformers, PLAIN_ONNX: baselines.PlainOnnx}
+    return others[case.way](checkpoint, case.plan)

@@ -1,0 +1,3 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Make point clouds of depth maps."""

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dav2 view INPUT`: look at depth in Rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dav2_ros.bags import BagError
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.engines import ENGINES
+from dav2_ros.estimator import DepthEstimator
+from dav2_ros.frames import Frame
+from dav2_ros.media.images import MediaError
+from dav2_ros.models import checkpoints
+from dav2_ros.models.registry import BUNDLED
+from dav2_ros.view.scene import Moment, Scene, ViewError
+from dav2_ros.view.timeline import depth_topic, estimated, filmed, is_recording, recorded
+
+
+def view(
+    source: Annotated[
+        Path, typer.Argument(metavar='INPUT', help='A recording, a video, a picture or a folder of them.')
+    ],
+    save: Annotated[Path | None, typer.Option(help='Write this .rrd file instead of opening the viewer.')] = None,
+    topic: Annotated[str, typer.Option(help='Which of several depth topics of a recording to show.')] = '',
+    image_topic: Annotated[str, typer.Option(help='Which of several cameras of a recording to estimate.')] = '',
+    model: Annotated[
+        str,
+        typer.Option(help='Estimate with this model, even if the recording holds depth; else with the bundled one.'),
+    ] = '',
+    engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
+    hfov: Annotated[
+        float, typer.Option(min=1, max=179, help='Horizontal field of view, degrees, of what does not say it.')
+    ] = 60.0,
+    near: Annotated[float, typer.Option(help='Metres at the near end of the colours.')] = 0.5,
+    far: Annotated[float, typer.Option(help='Metres at the far end of the colours.')] = 40.0,
+    stride: Annotated[int, typer.Option(min=1, max=16, help='Every n-th point of every n-th row.')] = 2,
+    most: Annotated[int, typer.Option(min=0, help='Stop after so many moments; 0: show all.')] = 0,
+) -> None:
+    """Look at depth along time in Rerun: picture, depth, cloud, the camera's frustum, latency and scale as curves.
+
+    Of a recording its depth is shown, with the pictures and the stats of the same stamps; where there is none, or with
+    --model, depth is estimated.
+    """
+    if not 0 < near < far:
+        raise typer.BadParameter(f'near {near:g} m and far {far:g} m are no range: choose 0 < near < far.')
+    try:
+        with ExitStack() as opened:
+            moments = _moments(opened, source, topic, image_topic, model, engine, hfov)
+            scene = opened.enter_context(Scene(source.name, save, (near, far), stride))
+            count = _show(scene, islice(moments, most or None))
+    except (BagError, MediaError, ViewError, OSError) as error:
+        typer.echo(f'dav2: {error}', err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f'{source}: {count} moments{f"; {save}, to be opened with `rerun {save}`" if save else ""}')
+
+
+def _moments(
+    opened: ExitStack, source: Path, topic: str, image_topic: str, model: str, engine: str, hfov_deg: float
+) -> Iterable[Moment]:
+    if not source.exists():
+        raise ViewError(f'There is nothing at {source}.')
+    frames: Iterable[Frame]
+    if is_recording(source):
+        bag = opened.enter_context(BagReader(source))
+        if not model and (topic := topic or depth_topic(bag)):
+            return recorded(bag, topic)
+        frames = bag.frames(image_topic)
+    else:
+        frames = filmed(source, hfov_deg)
+    checkpoint = checkpoints.load(model or BUNDLED)
+    estimator = DepthEstimator(checkpoint, engine=engine, assumed_hfov_deg=hfov_deg)
+    return estimated(frames, opened.enter_context(estimator))
+
+
+def _show(scene: Scene, moments: Iterable[Moment]) -> int:
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn('moments'), MofNCompleteColumn(), TimeElapsedColumn())
+    console, count = Console(stderr=True), 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task('', total=None)
+        for moment in moments:
+            scene.show(moment)
+            count += 1
+            progress.advance(task)
+    if not count:
+        raise ViewError('There is no depth in it.')
+    return count

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the sensor that knows metres is, seen from the camera: by TF where tf2_ros is installed, or by parameters."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from dav2_ros.parameters.scale import ScaleParameters
+from dav2_ros.scale.fixed import stated_pose
+from dav2_ros.scale.pose import Pose
+
+try:
+    import tf2_ros
+except ImportError:  # there are no wheels of it
+    tf2_ros = None
+
+
+class StatedPose:
+    """The pose that the parameters state, whatever the frames are called."""
+
+    def __init__(self, given: ScaleParameters) -> None:
+        self._pose = stated_pose(given, sensor_is_optical=given.scale_source == 'depth')
+
+    def of(self, sensor: Header, camera_frame: str) -> Pose:
+        """Return it."""
+        return self._pose
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class TransformedPose:
+    """The pose that TF knows at the time of a measurement, or at its latest if that is not known yet."""
+
+    def __init__(self, node: Node) -> None:
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def of(self, sensor: Header, camera_frame: str) -> Pose:
+        """Look the pose up; raises ValueError, one sentence, if TF does not connect the two frames."""
+        found = None
+        for at in (Time.from_msg(sensor.stamp), Time()):
+            try:
+                found = self._buffer.lookup_transform(camera_frame, sensor.frame_id, at).transform
+                break
+            except tf2_ros.TransformException as error:
+                why = ' '.join(str(error).split())
+        if found is None:
+            raise ValueError(f'TF does not know {sensor.frame_id!r} from {camera_frame!r} ({why}): publish it, or set '
+                             'scale_extrinsics to parameters')  # fmt: skip
+        t, q = found.translation, found.rotation
+        return Pose.from_quaternion((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
+
+    def close(self) -> None:
+        """Leave /tf and /tf_static."""
+        self._listener.unregister()
+
+
+def find_poses(node: Node, given: ScaleParameters) -> StatedPose | TransformedPose:
+    """Choose where poses come from; raises ValueError if TF is asked for and cannot be had."""
+    if given.scale_extrinsics == 'parameters':
+        return StatedPose(given)
+    if tf2_ros is not None:
+        return TransformedPose(node)
+    missing = 'tf2_ros is not installed (apt: ros-$ROS_DISTRO-tf2-ros; PyPI has none)'
+    if given.scale_extrinsics == 'tf':
+        raise ValueError(f'{missing}: install it, or set scale_extrinsics to parameters.')
+    node.get_logger().info(f'{missing}: the pose of the sensor is that of the parameters scale_sensor_*.')
+    return StatedPose(given)
+
+
+def pose_of(poses: StatedPose | TransformedPose, sensor: Header, camera_frame: str) -> Pose:
+    """Return the pose of a measurement; one that is in the camera's frame already stays as it is."""
+    return Pose.identity() if sensor.frame_id == camera_frame != '' else poses.of(sensor, camera_frame)

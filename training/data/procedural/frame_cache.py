@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 The dav2_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Procedural frames as a data set with a beginning and an end, rendered when first asked for and kept on disk.
+
+Rendered('procedural', seed=1, frames=4096, height=168, width=224, cache='out/frames')[0].z_m
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dav2_ros.camera import Camera
+from dav2_training.data.procedural.domain_shift import ShiftedScenes
+from dav2_training.data.procedural.procedural import ProceduralScenes
+from dav2_training.data.sample import DataError, Sample
+
+WORLDS = {'procedural': ProceduralScenes, 'shifted': ShiftedScenes}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Frames 0 to `frames` of one world and seed, a DepthSet with exact metres."""
+
+    world: str
+    seed: int
+    frames: int
+    height: int = 168
+    width: int = 224
+    cache: str = ''  # folder to keep frames in, for whoever asks again; '' renders each time
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return a frame. Raises IndexError beyond the last."""
+        if not 0 <= index < self.frames:
+            raise IndexError(index)
+        rgb, z_m, f_px = self._kept(index) if self.cache else self._render(index)
+        camera = Camera.from_hfov(self.width, self.height, 2 * math.atan(0.5 * self.width / f_px))
+        return Sample(rgb, f'{index:08d}', z_m=z_m, camera=camera)
+
+    def _render(self, index: int) -> tuple[np.ndarray, np.ndarray, float]:
+        batch = WORLDS[self.world](self.seed, self.height, self.width).batch([index])
+        return batch.rgb[0].numpy(), batch.z_m[0].numpy(), float(batch.f_px[0])
+
+    def _kept(self, index: int) -> tuple[np.ndarray, np.ndarray, float]:
+        folder = Path(self.cache) / f'{self.world}-{self.seed}-{self.height}x{self.width}' / f'{index // 1000:05d}'
+        path = folder / f'{index:08d}.npz'
+        try:
+            with np.load(path) as kept:
+                return kept['rgb'], kept['z_m'], float(kept['f_px'])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(f'{path} is damaged ({error}): delete it, and it is rendered again.') from error
+        rgb, z_m, f_px = self._render(index)
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f'.{os.getpid()}.part')  # of this process: others may render the same frame
+        with beside.open('wb') as file:
+            np.savez(file, rgb=rgb, z_m=z_m, f_px=np.float32(f_px))
+        os.replace(beside, path)
+        return rgb, z_m, f_px
