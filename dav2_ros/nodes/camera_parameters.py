@@ -57,6 +57,8 @@ def declare_own(node: Node, given: CamerasParameters) -> None:
     from rcl_interfaces.msg import ParameterDescriptor
     from rclpy.parameter import Parameter
 
+    from dav2_ros.nodes.doubles import declare_parameter
+
     kinds = {
         bool: Parameter.Type.BOOL, int: Parameter.Type.INTEGER, float: Parameter.Type.DOUBLE, str: Parameter.Type.STRING
     }  # fmt: skip
@@ -65,7 +67,7 @@ def declare_own(node: Node, given: CamerasParameters) -> None:
         if not node.has_parameter(name):
             each = shared[name.partition('.')[2]]
             about = f'{each.metadata["meaning"]} Of this camera alone. It {UNCONFIGURED}.'
-            node.declare_parameter(name, kinds[type(each.default)], ParameterDescriptor(description=about))
+            declare_parameter(node, name, kinds[type(each.default)], ParameterDescriptor(description=about))
 
 
 def given_to(node: Node, camera: str, given: Given) -> Given:

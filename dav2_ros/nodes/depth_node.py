@@ -26,6 +26,7 @@ from dav2_ros.engines.supply import is_building
 from dav2_ros.nodes import parameters
 from dav2_ros.nodes.camera_parameters import refuse_own
 from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.doubles import TakesIntegersForDoubles
 from dav2_ros.nodes.latest import FairWorker
 from dav2_ros.nodes.pipeline import Pipeline, sentence
 from dav2_ros.nodes.spin import spin
@@ -33,7 +34,7 @@ from dav2_ros.nodes.spin import spin
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(TakesIntegersForDoubles, LifecycleNode):
     """See the module; parameters in parameters.py, topics in inputs.py and outputs.py."""
 
     def __init__(self, **options) -> None:

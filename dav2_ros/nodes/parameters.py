@@ -66,7 +66,8 @@ class DepthNodeParameters(CamerasParameters, ScaleParameters, CloudParameters, F
 def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
     """Declare every parameter with its description and range, and return what the user gave.
 
-    Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type.
+    Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type; an integer
+    is a double.
     """
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
@@ -91,8 +92,10 @@ def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
 def _declare(node: Node, each: Field, descriptor: ParameterDescriptor) -> Any:
     from rclpy.parameter import Parameter
 
+    from dav2_ros.nodes.doubles import declare_parameter
+
     if not isinstance(each.default, tuple):
-        return node.declare_parameter(each.name, each.default, descriptor).value
+        return declare_parameter(node, each.name, each.default, descriptor).value
     kind = Parameter.Type.STRING_ARRAY  # rclpy takes an empty list for bytes
     given = node.declare_parameter(each.name, kind, descriptor).value
     if given is None:
@@ -127,7 +130,8 @@ PAGE = """# Parameters
 Those marked with * can change at any time and take effect on the next frame. Those marked with † are fixed at start.
 The others can change while the node is unconfigured. Each is also an argument of `depth.launch.py`. What the command
 line says wins over `params_file`, which wins over `config/depth.yaml`, where all of them stand at their defaults. A
-value out of bounds is refused with a sentence, at start and later.
+value out of bounds is refused with a sentence, at start and later. Where the default has a decimal point, an integer is
+taken too.
 
 ## The depth node
 
