@@ -19,7 +19,6 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -30,6 +29,7 @@ from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.doubles import TakesIntegersForDoubles
 from dav2_ros.nodes.mailbox import Worker
 from dav2_ros.nodes.qos import publish, subscribe
 from dav2_ros.nodes.spin import spin
@@ -48,7 +48,7 @@ class Pair:
     colour: Image | None
 
 
-class CloudNode(Node):
+class CloudNode(TakesIntegersForDoubles):
     """See the module; parameters in cloud_parameters.py."""
 
     def __init__(self, **options) -> None:

@@ -21,7 +21,8 @@ Declared = TypeVar('Declared')
 def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
     """Declare every parameter with its description and range, and return what the user gave.
 
-    Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type.
+    Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type; an integer
+    is a double.
     """
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
@@ -46,8 +47,10 @@ def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
 def _declare(node: Node, each: Field, descriptor: ParameterDescriptor) -> Any:
     from rclpy.parameter import Parameter
 
+    from dav2_ros.nodes.doubles import declare_parameter
+
     if not isinstance(each.default, tuple):
-        return node.declare_parameter(each.name, each.default, descriptor).value
+        return declare_parameter(node, each.name, each.default, descriptor).value
     kind = Parameter.Type.STRING_ARRAY  # rclpy takes an empty list for bytes
     given = node.declare_parameter(each.name, kind, descriptor).value
     if given is None:
@@ -60,6 +63,8 @@ def declare_own(node: Node, given: CamerasParameters) -> None:
     from rcl_interfaces.msg import ParameterDescriptor
     from rclpy.parameter import Parameter
 
+    from dav2_ros.nodes.doubles import declare_parameter
+
     kinds = {
         bool: Parameter.Type.BOOL, int: Parameter.Type.INTEGER, float: Parameter.Type.DOUBLE, str: Parameter.Type.STRING
     }  # fmt: skip
@@ -68,4 +73,4 @@ def declare_own(node: Node, given: CamerasParameters) -> None:
         if not node.has_parameter(name):
             each = shared[name.partition('.')[2]]
             about = f'{each.metadata["meaning"]} Of this camera alone. It {UNCONFIGURED}.'
-            node.declare_parameter(name, kinds[type(each.default)], ParameterDescriptor(description=about))
+            declare_parameter(node, name, kinds[type(each.default)], ParameterDescriptor(description=about))

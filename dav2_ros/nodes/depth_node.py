@@ -26,6 +26,7 @@ from dav2_ros.engines.hot_swap import is_building
 from dav2_ros.nodes.camera_group import Pipeline, sentence
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
+from dav2_ros.nodes.doubles import TakesIntegersForDoubles
 from dav2_ros.nodes.mailbox import FairWorker
 from dav2_ros.nodes.spin import spin
 from dav2_ros.parameters.cameras import refuse_own
@@ -33,7 +34,7 @@ from dav2_ros.parameters.cameras import refuse_own
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(TakesIntegersForDoubles, LifecycleNode):
     """See the module; parameters in parameters.py, topics in inputs.py and outputs.py."""
 
     def __init__(self, **options) -> None:

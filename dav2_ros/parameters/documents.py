@@ -44,7 +44,8 @@ PAGE = """# Parameters
 Those marked with * can change at any time and take effect on the next frame. Those marked with † are fixed at start.
 The others can change while the node is unconfigured. Each is also an argument of `depth.launch.py`. What the command
 line says wins over `params_file`, which wins over `config/depth.yaml`, where all of them stand at their defaults. A
-value out of bounds is refused with a sentence, at start and later.
+value out of bounds is refused with a sentence, at start and later. Where the default has a decimal point, an integer is
+taken too.
 
 ## The depth node
 
