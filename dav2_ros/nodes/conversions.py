@@ -3,7 +3,7 @@
 """The seam between ROS messages and the package's arrays: pictures and clouds, both directions.
 
 Where ROS is installed cv_bridge decodes pictures and sensor_msgs_py packs clouds; elsewhere (the ROS wheels from PyPI)
-NumPy and OpenCV do. Both give the same bytes (test/test_conversions.py).
+NumPy and OpenCV do. Both give the same bytes (test/nodes/test_conversions.py).
 """
 
 from __future__ import annotations

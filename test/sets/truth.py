@@ -7,8 +7,8 @@ For every entry of training/data/registry.py LOADERS there is a file here of tha
     def write(root: Path) -> dict[str, list[Truth]]: ...
 
 which writes a tiny set under `root` in the set's true format, by other means than the loader reads it, and returns for
-each split what every sample must be. test/test_sets.py holds all of them to the same laws, one of which cuts each
-binary file in half: write none that the loader does not read.
+each split what every sample must be. test/training/data/test_sets.py holds all of them to the same laws, one of which
+cuts each binary file in half: write none that the loader does not read.
 """
 
 from __future__ import annotations
