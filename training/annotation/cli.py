@@ -20,12 +20,12 @@ import typer
 
 from dav2_ros.evaluation.da2k import to_json
 from dav2_ros.files.atomic import write_whole
-from dav2_training.annotation.propose import nearness_rank, propose
+from dav2_training.annotation.propose import propose
 from dav2_training.annotation.votes import Ballot, Disputed
 from dav2_training.data import decode
 from dav2_training.data.sample import DataError
 from dav2_training.data.sets.folder import Folder
-from dav2_training.evaluation.predictors import Predictor, open_predictor
+from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
 
 annotate_app = typer.Typer(help='Make pairs of points as in DA-2K, where models disagree.', no_args_is_help=True)
 BallotFile = Annotated[Path, typer.Argument(help='What `propose` wrote.')]

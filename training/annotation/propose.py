@@ -31,20 +31,6 @@ class Proposal:
     disagreement: float  # 0 to 1: the smaller of the two margins, in ranks, by which models order them oppositely
 
 
-def nearness_rank(prediction: np.ndarray, kind: str) -> np.ndarray:
-    """Return (H, W) float32, 0 to 1: the share of the known pixels that is farther; NaN unknown.
-
-    The same for every rising function of a disparity, and for metres as for their inverse; ties share their rank.
-    """
-    nearness = np.asarray(prediction if kind == 'relative' else -prediction, np.float64)
-    known = ~np.isnan(nearness)
-    _, inverse, counts = np.unique(nearness[known], return_inverse=True, return_counts=True)
-    below = np.cumsum(counts) - 0.5 * (counts + 1)
-    ranks = np.full(nearness.shape, np.nan, np.float32)
-    ranks[known] = (below / max(counts.sum() - 1, 1))[inverse.reshape(-1)]
-    return ranks
-
-
 def propose(ranks: Sequence[np.ndarray], count: int, seed: int = 0) -> list[Proposal]:
     """Return up to `count` pairs (H, W are those of `ranks`, two or more), the most disputed first, spread out.
 

@@ -109,9 +109,9 @@ def main(
             for mode in MODES:
                 found[film.name, mode].append(judge(film, mode))
             if picture and film.name == 'still' and len(found['still', 'none']) == min(2, clips):
-                from dav2_training.figures.draw_flicker import draw_flicker
+                from dav2_training.evaluation.draw_flicker import draw_flicker
 
-                draw_flicker(film, picture)
+                draw_flicker(film.frames, {mode: steadied(film, mode)[0] for mode in MODES}, picture)
     columns = ('clips', 'steady', '|change of log z| p50', 'p95', 'pixels that flip', 'AbsRel', 'scale moved by', 'ms')
     table = Table(*columns)
     for (name, mode), rows in found.items():

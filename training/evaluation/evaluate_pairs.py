@@ -15,9 +15,8 @@ from dav2_ros.evaluation.da2k import Da2kScore, Pair, PairScore, Picture, gather
 from dav2_ros.evaluation.page import Figure, Pictures, Report, Table
 from dav2_ros.evaluation.report import Files
 from dav2_ros.evaluation.tables import percent
-from dav2_training.annotation.propose import nearness_rank
 from dav2_training.data.sets.da2k import Da2k
-from dav2_training.evaluation.predictors import Predictor, open_predictor
+from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
 from dav2_training.evaluation.scoring import ahead
 from dav2_training.evaluation.tables import show
 

@@ -22,7 +22,7 @@ from dav2_ros.depth.metric import to_metres
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.image.request import Look
+from dav2_ros.media.depth_files import Look
 from dav2_ros.models import checkpoints
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -39,6 +39,20 @@ class Predictor(Protocol):
     def __call__(self, rgb: np.ndarray, camera: Camera | None = None) -> np.ndarray:
         """Return (H, W) float32 for a picture (H, W, 3) uint8: disparity, or metres with +inf beyond range."""
         ...
+
+
+def nearness_rank(prediction: np.ndarray, kind: str) -> np.ndarray:
+    """Return (H, W) float32, 0 to 1: the share of the known pixels that is farther; NaN unknown.
+
+    The same for every rising function of a disparity, and for metres as for their inverse; ties share their rank.
+    """
+    nearness = np.asarray(prediction if kind == 'relative' else -prediction, np.float64)
+    known = ~np.isnan(nearness)
+    _, inverse, counts = np.unique(nearness[known], return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - 0.5 * (counts + 1)
+    ranks = np.full(nearness.shape, np.nan, np.float32)
+    ranks[known] = (below / max(counts.sum() - 1, 1))[inverse.reshape(-1)]
+    return ranks
 
 
 @contextmanager

@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 
 from dav2_ros.evaluation.da2k import Pair, judge_picture, read_annotations
 from dav2_training.annotation.page import Desk, clicked, shown
-from dav2_training.annotation.propose import APART, nearness_rank, propose
+from dav2_training.annotation.propose import APART, propose
 from dav2_training.annotation.votes import Ballot, Disputed
 from dav2_training.cli import app
 from dav2_training.data.sample import DataError
+from dav2_training.evaluation.predictors import nearness_rank
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 H, W = 120, 160

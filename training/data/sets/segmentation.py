@@ -47,7 +47,7 @@ def open_set(name: str, root: str | Path, split: str) -> LabelSet:
     """Open a labelled set; raises DataError for a name that there is not, or with the tree expected under `root`."""
     if name not in LOADERS:
         raise DataError(f'There is no labelled data set {name!r}: choose one of {", ".join(sorted(LOADERS))}.')
-    return getattr(import_module(f'dav2_training.data.{name}'), LOADERS[name])(Path(root), split)
+    return getattr(import_module(f'dav2_training.data.sets.{name}'), LOADERS[name])(Path(root), split)
 
 
 def read_labelled(picture: Path, labels: Path, table: np.ndarray, name: str) -> Labelled:

@@ -4,31 +4,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.depth.stabilise import MODES
+from dav2_ros.frames import Frame
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
-from dav2_training.evaluation.evaluate_flicker import Film, steadied
 
 MOST = 0.02  # change of log depth per frame where the colours end
 NAMES = {'none': 'as it comes', 'scale': 'steady: scale', 'pixels': 'steady: pixels'}
 COLOURS = {'none': '#5b6475', 'scale': '#c2410c', 'pixels': '#1d4ed8'}
 
 
-def draw_flicker(film: Film, path: Path) -> None:
-    """Draw the mean change per pixel and the scale over time, for each mode; write a PNG. Needs matplotlib."""
+def draw_flicker(frames: Sequence[Frame], depths: Mapping[str, Sequence[np.ndarray]], path: Path) -> None:
+    """Draw the mean change per pixel and the scale over time, for each mode; write a PNG. Needs matplotlib.
+
+    Args:
+        frames: of a still scene, in order.
+        depths: by mode, the depth (H, W) of each frame in metres, as the mode makes it.
+        path: PNG to write.
+    """
     matplotlib, Figure = _matplotlib()
     figure = Figure(figsize=(10.4, 4.5), dpi=90, facecolor='white', layout='constrained')
     grid = figure.add_gridspec(2, 4, height_ratios=(1.0, 0.85))
     axes = figure.add_subplot(grid[0, 0])
-    axes.imshow(film.frames[0].rgb[::2, ::2])
+    axes.imshow(frames[0].rgb[::2, ::2])
     _title(axes, 'one of the frames')
     curve = figure.add_subplot(grid[1, :])
-    seconds = 1e-9 * np.array([frame.stamp_ns - film.frames[0].stamp_ns for frame in film.frames])
-    for column, mode in enumerate(MODES, 1):
-        maps = np.stack(steadied(film, mode)[0])[:, ::2, ::2]
+    seconds = 1e-9 * np.array([frame.stamp_ns - frames[0].stamp_ns for frame in frames])
+    for column, (mode, each_m) in enumerate(depths.items(), 1):
+        maps = np.stack(each_m)[:, ::2, ::2]
         with np.errstate(invalid='ignore', divide='ignore'):
             logs = np.log(maps)
             change = np.abs(np.diff(logs, axis=0))
