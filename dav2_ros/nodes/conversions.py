@@ -15,7 +15,7 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from dav2_ros.image.encodings import decompress, depth, picture_encoding, pixels, to_mm, to_rgb
+from dav2_ros.image.image_encodings import decompress, depth, picture_encoding, pixels, to_mm, to_rgb
 
 try:  # a cv_bridge compiled for another NumPy raises more than ImportError, and only here
     from cv_bridge import CvBridge

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from dav2_ros.cloud.cloud import POINT
-from dav2_ros.image.encodings import ENCODINGS, pixels, to_rgb
+from dav2_ros.image.image_encodings import ENCODINGS, pixels, to_rgb
 from dav2_ros.nodes import conversions
 from dav2_ros.nodes.conversions import image_to_rgb
 
