@@ -16,7 +16,7 @@ from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.cloud.cloud import CloudMaker, coloured_at
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.image.camera_info import info_fields_for
-from dav2_ros.image.encodings import to_mm
+from dav2_ros.image.image_encodings import to_mm
 from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.scale.kalman import Scale
 
