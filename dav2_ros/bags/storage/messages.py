@@ -17,7 +17,7 @@ import numpy as np
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap
-from dav2_ros.image import encodings
+from dav2_ros.image import image_encodings
 from dav2_ros.image.camera_info import InfoFields, camera_from_info
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def header(stamp: int, frame_id: str) -> Any:
 def picture(message: Any) -> np.ndarray:
     """Decode an Image or CompressedImage to (H, W, 3) uint8 RGB; raises BagError."""
     try:
-        return encodings.decompress(message) if message.__msgtype__ == COMPRESSED else encodings.picture(message)
+        compressed = message.__msgtype__ == COMPRESSED
+        return image_encodings.decompress(message) if compressed else image_encodings.picture(message)
     except (ValueError, cv2.error) as error:
         raise BagError(str(error)) from error
 
@@ -102,7 +103,7 @@ def depth(message: Any, of: Camera | None) -> DepthMap:
 
 def _raw_depth(message: Any) -> np.ndarray:
     try:
-        return encodings.depth(message)
+        return image_encodings.depth(message)
     except ValueError as error:
         raise BagError(str(error)) from error
 
@@ -113,7 +114,7 @@ def _compressed_depth(message: Any) -> np.ndarray:
     if found is None or found.dtype != np.uint16:
         raise BagError(f'A CompressedImage of format {message.format!r} is not compressedDepth in PNG: record that.')
     if message.format.startswith('16UC1'):
-        return encodings.from_mm(found)
+        return image_encodings.from_mm(found)
     a, b = message.data[4:CONFIG_HEADER].view('<f4')  # 32FC1 travels as quantised inverse depth: raw = a / z + b
     with np.errstate(divide='ignore'):
         return np.where(found > 0, a / (found.astype(np.float32) - b), np.float32(np.nan))
@@ -138,7 +139,7 @@ def jpeg_message(rgb: np.ndarray, stamp: int, frame_id: str, quality: int) -> An
 
 def depth_message(depth: DepthMap) -> Any:
     """Make the CompressedImage of a depth map in millimetres, as the `compressedDepth` image transport does."""
-    png = cv2.imencode('.png', encodings.to_mm(depth.z_m), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    png = cv2.imencode('.png', image_encodings.to_mm(depth.z_m), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     data = np.concatenate([np.zeros(CONFIG_HEADER, np.uint8), png.ravel()])
     stamped = header(depth.stamp_ns, depth.frame_id)
     return kilted().types[COMPRESSED](stamped, '16UC1; compressedDepth png', data)
