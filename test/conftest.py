@@ -12,6 +12,7 @@ import itertools
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,17 @@ settings.register_profile('house', deadline=None, derandomize=True, max_examples
 settings.load_profile('house')
 # A shell has what it starts in the background ignore Ctrl-C, and children inherit that: none of ours would end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was skipped and why, once per reason; a file that is skipped as a whole counts as one."""
+    reports = terminalreporter.stats.get('skipped', ())
+    reasons = Counter(report.longrepr[2].removeprefix('Skipped: ') for report in reports)
+    if reasons:
+        terminalreporter.section('skipped', '=')
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f'{count:4} {reason}')
 
 
 @pytest.fixture(scope='session', autouse=True)
