@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags import DEMO_BAG
-from dav2_ros.bags.read_parameters import read_parameters
-from dav2_ros.bags.run import RunOptions, look_at, run
+from dav2_ros.bags.run import RunOptions, run
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.frames import Frame
 from dav2_ros.parameters.bag import BagParameters
-from dav2_ros.parameters.estimator import make_estimator
+from dav2_ros.pipeline import DepthPipeline
 
 ASKED = {
     'dav2 bag run, depth, points, stats': RunOptions(),
@@ -45,33 +44,33 @@ def recording(folder: Path, frames: int) -> Path:
     return folder / 'drive'
 
 
-def alone(given: BagParameters, frames: int) -> list[float]:
+def alone(params: BagParameters, frames: int) -> list[float]:
     """Time the engine on decoded pictures, nothing beside it."""
     with BagReader(DEMO_BAG) as bag:
         pictures = list(bag.frames())
-    quiet = {'say': lambda sentence: None, 'warn': lambda sentence: None}
-    with make_estimator(given, background=False, **quiet) as estimator:
-        looks = [look_at(frame, given, confidence=False) for frame in pictures]
-        estimator.estimate_many(looks[:1])
-        times = [estimator.estimate_many([looks[i % len(looks)]])[0][1].engine_ms for i in range(frames)]
+    with DepthPipeline(params) as pipeline:
+        requests = [pipeline.request(frame) for frame in pictures]
+        estimate = pipeline.estimator.estimate_many
+        estimate(requests[:1])
+        times = [estimate([requests[i % len(requests)]])[0].timings.engine_ms for i in range(frames)]
     return times
 
 
 def overhead(frames: int = 150, rounds: int = 3) -> dict[str, list[float]]:
     """Return milliseconds per frame: the engine alone, frame by frame, and whole runs, in turns."""
-    given, _ = read_parameters(None, [])
+    params = BagParameters()
     found: dict[str, list[float]] = {'the engine alone': [], **{name: [] for name in ASKED}}
     with tempfile.TemporaryDirectory() as folder:
         drive = recording(Path(folder), frames)
         for number in range(rounds):
-            found['the engine alone'] += [float(np.mean(alone(given, frames)))]
+            found['the engine alone'] += [float(np.mean(alone(params, frames)))]
             for name, options in ASKED.items():
                 started = []  # when the engine is open and the first frame is done
 
                 def watch(at, started=started) -> None:
                     started[:] = started or [(time.perf_counter(), at.fresh)]
 
-                run(drive, Path(folder) / f'out{number}', given, options, watch=watch)
+                run(drive, Path(folder) / f'out{number}', params, options, watch=watch)
                 at, done = started[0]
                 found[name].append(1e3 * (time.perf_counter() - at) / (frames - done))
     return found

@@ -20,32 +20,32 @@ from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media import sources
-from dav2_ros.media.depth_files import Look, Results
+from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import read_photo, write_png
-from dav2_ros.media.infer import Task
+from dav2_ros.media.infer import InferenceJob
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
+from dav2_ros.parameters.bag import OfflineParameters
 
 ROUNDS = 7
 
 
-def one_after_the_other(estimator: DepthEstimator, folder: Path, results: Results) -> None:
+def one_after_the_other(estimator: DepthEstimator, folder: Path, files: DepthFiles) -> None:
     for path in sorted(folder.iterdir()):
         photo = read_photo(path, 60.0)
         depth, _ = estimator.estimate(photo.frame)
-        results.write(Path(path.stem), photo.frame.rgb, depth)
+        files.write(Path(path.stem), photo.frame.rgb, depth)
 
 
-def overlapped(estimator: DepthEstimator, folder: Path, results: Results) -> None:
-    Task(results, 60.0, fit_range=False, frames=False).run(
-        estimator, list(sources.find([folder], results.out)), lambda line: None
-    )
+def overlapped(estimator: DepthEstimator, folder: Path, files: DepthFiles) -> None:
+    job = InferenceJob(files, OfflineParameters(), hfov_deg=60.0)
+    job.run(estimator, list(sources.find([folder], files.out)), lambda line: None)
 
 
 def measure() -> dict[str, float]:
     """Return frames per second of both ways, medians and the slow 5 %, and their ratio."""
     with tempfile.TemporaryDirectory() as temporary, DepthEstimator(checkpoints.load(BUNDLED)) as estimator:
-        folder, results = Path(temporary, 'in'), Results(Path(temporary, 'out'), Look(0.5, 40.0))
+        folder, files = Path(temporary, 'in'), DepthFiles(Path(temporary, 'out'), ColourStyle(0.5, 40.0))
         folder.mkdir()
         with BagReader(DEMO_BAG) as bag:
             for number, frame in enumerate(bag.frames()):
@@ -55,10 +55,10 @@ def measure() -> dict[str, float]:
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(ROUNDS + 1):
             for name, way in ways.items():
-                shutil.rmtree(results.out, ignore_errors=True)
-                results.out.mkdir()
+                shutil.rmtree(files.out, ignore_errors=True)
+                files.out.mkdir()
                 began = time.perf_counter()
-                way(estimator, folder, results)
+                way(estimator, folder, files)
                 seconds[name].append(time.perf_counter() - began)
     found = {}
     for name, each in seconds.items():

@@ -83,7 +83,7 @@ def run() -> dict[str, np.ndarray]:
             rows['best'].append((abs_rel(best * z_m, truth.z_m), best))
             for name, piece in evidence(truth, rng).items():
                 depth = DepthMap(z_m.copy(), frame.camera, frame.stamp_ns)
-                depth, scale = trackers[name].correct(depth, piece, 'nothing in range')
+                scale = trackers[name].correct(depth, piece, 'nothing in range')
                 rows[name].append((abs_rel(depth.z_m, truth.z_m), scale.applied))
     return {name: np.array(each) for name, each in rows.items()}
 

@@ -9,23 +9,23 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.depth.confidence import confidence_of, mask_unsure
-from dav2_ros.depth.metric import mask_unseen, to_metres
+from dav2_ros.depth.metric import FOCAL_CORRECTIONS, mask_unseen, to_metres
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.hot_swap import EngineSupply, State
 from dav2_ros.engines.pool import EngineShelf
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.image.request import Look, plan_of, upright_camera
+from dav2_ros.image.request import EstimateRequest, resize_plan, upright_camera
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.registry import ModelError
 
 LOG = logging.getLogger(__name__)
-FOCAL_CORRECTIONS = ('auto', 'on', 'off')
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,16 @@ class Timings:
     pre_ms: float
     engine_ms: float
     post_ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The depth of one frame, and how it came about."""
+
+    depth: DepthMap
+    timings: Timings  # its engine time is that of all frames that went with it
+    engine: str
+    precision: str
 
 
 class DepthEstimator:
@@ -52,10 +62,10 @@ class DepthEstimator:
         engine, device, precision: see `engines.selection.selection.open_proved`; auto is the fastest that is proved
             here.
         size: short side of the network input, rounded to multiples of 14; None is the model's own.
-        focal_correction: multiply by f_camera / f_train, both in pixels of the network input. `auto` is on for models
-            trained in canonical-camera space, where it is exact, and off for the others.
+        focal_correction: one of metric.FOCAL_CORRECTIONS: multiply by f_camera / f_train, both in pixels of the network
+            input. `auto` does for models trained in canonical-camera space, where it is exact, not for the others.
         assumed_hfov_deg: horizontal field of view of pictures whose camera is unknown.
-        turns: quarter turns that bring a picture upright, see `Look`.
+        turns: quarter turns that bring a picture upright, see `EstimateRequest`.
         output: `camera` for depth of every pixel of the picture, `network` for the smaller map that the network gives,
             with the camera that belongs to it.
         batch: most pictures of one call of the engine.
@@ -102,11 +112,11 @@ class DepthEstimator:
     def _decide(self, focal_correction: str) -> bool:
         if focal_correction not in FOCAL_CORRECTIONS:
             raise ValueError(f'focal_correction is {focal_correction!r}: choose {", ".join(FOCAL_CORRECTIONS)}.')
-        if focal_correction == 'on' and self.info.f_train_px is None:
+        if focal_correction == 'always' and self.info.f_train_px is None:
             raise ModelError(
-                f'Model {self.info.name} does not say its training focal length: set focal_correction off.'
+                f'Model {self.info.name} does not say its training focal length: set focal_correction never.'
             )
-        return self.info.canonical if focal_correction == 'auto' else focal_correction == 'on'
+        return self.info.canonical if focal_correction == 'auto' else focal_correction == 'always'
 
     def __enter__(self) -> DepthEstimator:
         return self
@@ -139,7 +149,7 @@ class DepthEstimator:
 
         The plan is that of the upright picture. Raises EngineError that says of every engine tried why it is not used.
         """
-        plan = plan_of(height, width, camera, self._turns, self.size)
+        plan = resize_plan(height, width, camera, self._turns, self.size)
         self.keep([plan])
         self._shelf.open(plan)
         return plan
@@ -159,72 +169,91 @@ class DepthEstimator:
         """
         self._shelf.replace(why)
 
-    def focal_factor(self, look: Look) -> float:
+    def request(
+        self,
+        frame: Frame,
+        *,
+        confidence: str = '',
+        min_confidence: float = 0.0,
+        turns: int | None = None,
+        assumed_hfov_rad: float | None = None,
+        info: Any | None = None,
+    ) -> EstimateRequest:
+        """Describe what is asked of a frame's depth, see `EstimateRequest`; by default with the estimator's turns.
+
+        Raises ValueError, one sentence, for pictures of a shape that no network can bear.
+        """
+        turns = self._turns if turns is None else turns
+        plan = resize_plan(*frame.rgb.shape[:2], frame.camera, turns, self.size)
+        hfov_rad = self.assumed_hfov_rad if assumed_hfov_rad is None else assumed_hfov_rad
+        factor = self._focal_factor(plan, frame.camera, turns, hfov_rad)
+        return EstimateRequest(frame, plan, factor, confidence, min_confidence, turns, info)
+
+    def _focal_factor(self, plan: ResizePlan, camera: Camera | None, turns: int, assumed_hfov_rad: float) -> float:
         """Return what the network's depth is multiplied by because this is not the camera it was trained on.
 
         The same thing through twice the focal length is twice as large in the picture and looks half as far: depth
         is f_camera / f_train times what the network sees (Yin et al. 2023, Metric3D, section 3.1).
         """
-        if not self.corrects_focal:
+        if not self.corrects_focal or self.info.f_train_px is None:
             return 1.0
-        plan = look.plan(self.size)
-        upright = upright_camera(plan, look.frame.camera, look.turns, look.assumed_hfov_rad)
-        return plan.camera(upright).f_px / self.info.f_train_px
+        return plan.camera(upright_camera(plan, camera, turns, assumed_hfov_rad)).f_px / self.info.f_train_px
 
-    def estimate(
-        self, frame: Frame, *, max_range_m: float | None = None, confidence: str = '', min_confidence: float = 0.0
-    ) -> tuple[DepthMap, Timings]:
-        """Estimate depth of a frame; what is asked of it is told in `Look`.
+    def estimate(self, frame: Frame, *, confidence: str = '', min_confidence: float = 0.0) -> tuple[DepthMap, Timings]:
+        """Estimate depth of a frame, as the network gives it; `DepthPipeline` does all that follows.
 
         Depth is (H, W) with the frame's camera, or, where the output is the network's, (h, w) with that of its grid.
         """
-        look = Look(frame, max_range_m, confidence, min_confidence, self._turns, self.assumed_hfov_rad)
-        self.keep([look.plan(self.size)])
-        return self.estimate_many([look])[0]
+        request = self.request(frame, confidence=confidence, min_confidence=min_confidence)
+        self.keep([request.plan])
+        estimate = self.estimate_many([request])[0]
+        return estimate.depth, estimate.timings
 
-    def estimate_many(self, looks: Sequence[Look]) -> list[tuple[DepthMap, Timings]]:
-        """Estimate depth of several frames, those of one shape together; see `estimate`.
+    def estimate_many(self, requests: Sequence[EstimateRequest]) -> list[Estimate]:
+        """Estimate depth of several frames, those of one shape together.
 
-        The engines of their shapes stay open until somebody calls `keep`. A frame's engine time is that of all frames
-        which went with it.
+        The engines of their shapes stay open until somebody calls `keep`.
         """
         alike: dict[ResizePlan, list[int]] = {}
-        for k, look in enumerate(looks):
-            alike.setdefault(look.plan(self.size), []).append(k)
-        found: dict[int, tuple[DepthMap, Timings]] = {}
+        for k, request in enumerate(requests):
+            alike.setdefault(request.plan, []).append(k)
+        estimates: dict[int, Estimate] = {}
         for plan, numbers in alike.items():
-            found |= zip(numbers, self._estimate_alike(plan, [looks[k] for k in numbers]), strict=True)
-        return [found[k] for k in range(len(looks))]
+            estimates |= zip(numbers, self._estimate_alike(plan, [requests[k] for k in numbers]), strict=True)
+        return [estimates[k] for k in range(len(requests))]
 
-    def _estimate_alike(self, plan: ResizePlan, looks: list[Look]) -> list[tuple[DepthMap, Timings]]:
+    def _estimate_alike(self, plan: ResizePlan, requests: list[EstimateRequest]) -> list[Estimate]:
         clock = time.perf_counter
         started_s, post_s = clock(), []
         engine = self._shelf.open(plan).engine()
         ready_s = clock()
-        depths = _infer(engine, [picture for look in looks for picture in look.pictures()])
+        depths = _infer(engine, [picture for request in requests for picture in request.pictures()])
         maps = []
-        for look in looks:
-            mirrored_m = look.turned_back(next(depths)[:, ::-1]).copy() if look.confidence == 'full' else None
-            z_net_m = look.turned_back(next(depths))
+        for request in requests:
+            mirrored_m = None
+            if request.confidence == 'full':
+                mirrored_m = request.turned_back(next(depths)[:, ::-1]).copy()
+            z_net_m = request.turned_back(next(depths))
             begun_s = clock()
-            maps.append(self._depth_map(look, z_net_m, mirrored_m))
+            maps.append(self._depth_map(request, z_net_m, mirrored_m))
             post_s.append(clock() - begun_s)
-        engine_s = clock() - ready_s - sum(post_s)
-        pre_ms, engine_ms = 1e3 * (ready_s - started_s), 1e3 * engine_s
-        return [(depth, Timings(pre_ms, engine_ms, 1e3 * each_s)) for depth, each_s in zip(maps, post_s, strict=True)]
+        pre_ms, engine_ms = 1e3 * (ready_s - started_s), 1e3 * (clock() - ready_s - sum(post_s))
+        return [
+            Estimate(depth, Timings(pre_ms, engine_ms, 1e3 * one_s), engine.name, engine.precision)
+            for depth, one_s in zip(maps, post_s, strict=True)
+        ]
 
-    def _depth_map(self, look: Look, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
-        frame, camera, far_m = look.frame, look.frame.camera, self.info.max_depth_m
-        factor = self.focal_factor(look)
-        sure = confidence_of(z_net_m, far_m, mirrored_m) if look.confidence else None
-        z_m = to_metres(z_net_m, factor, far_m, look.max_range_m)
+    def _depth_map(self, request: EstimateRequest, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
+        frame, camera, far_m = request.frame, request.frame.camera, self.info.max_depth_m
+        confidence = confidence_of(z_net_m, far_m, mirrored_m) if request.confidence else None
+        z_m = to_metres(z_net_m, request.focal_factor, far_m)
         mask_unseen(z_m, frame.seen)
-        if sure is not None:
-            sure[~np.isfinite(z_m)] = 0.0
-            mask_unsure(z_m, sure, look.min_confidence)
+        if confidence is not None:
+            confidence[~np.isfinite(z_m)] = 0.0
+            mask_unsure(z_m, confidence, request.min_confidence)
         if camera and self._output == 'network':
             camera = camera.resized(*z_m.shape[::-1])
-        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, sure)
+        return DepthMap(z_m, camera, frame.stamp_ns, frame.frame_id, confidence)
 
     def describe(self, plan: ResizePlan | None = None) -> dict[str, str]:
         """Say what runs for a plan, by default the newest, for logs and diagnostics."""
@@ -233,10 +262,9 @@ class DepthEstimator:
         open_for = engine.spec.plan if engine else None
         return {
             'model': self.info.name,
-            **{
-                what: getattr(engine, 'name' if what == 'engine' else what, asked)
-                for what, asked in self._choice.items()
-            },
+            'engine': engine.name if engine else self._choice['engine'],
+            'device': engine.device if engine else self._choice['device'],
+            'precision': engine.precision if engine else self._choice['precision'],
             'network_input': f'{open_for.net_width}x{open_for.net_height}' if open_for else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': state.proved.why if state else 'not open yet',

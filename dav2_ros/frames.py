@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The two values that flow through the package: a picture goes in, a depth map comes out."""
+"""Define the two values that flow through the package: a frame goes in, a depth map comes out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +39,13 @@ class DepthMap:
     stamp_ns: int = 0
     frame_id: str = ''
     confidence: np.ndarray | None = None  # (H, W) float32, 0 to 1 (see confidence.py); None unless asked for
+
+
+def ns_of(stamp: Any) -> int:
+    """Return a builtin_interfaces/Time, whether of rclpy or of a recording, in nanoseconds."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def stamp_ns(message: Any) -> int:
+    """Return the stamp of a message's header in nanoseconds."""
+    return ns_of(message.header.stamp)

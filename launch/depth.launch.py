@@ -10,7 +10,6 @@ Every parameter of the node is an argument too (`--show-args` lists them). What 
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import yaml
@@ -21,6 +20,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from dav2_ros.parameter import definitions
 from dav2_ros.parameters.node import DepthNodeParameters
 from launch import LaunchContext, LaunchDescription
 
@@ -38,7 +38,7 @@ ARGUMENTS = {
     'rviz': ('false', 'true: also open RViz with config/dav2.rviz.'),
     'rviz_frame': ('camera_optical_frame', "Fixed frame of RViz: the frame_id of the camera's images."),
 }
-PARAMETERS = {each.name: each for each in fields(DepthNodeParameters)}
+PARAMETERS = definitions(DepthNodeParameters)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -54,9 +54,9 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _describe(parameter) -> str:
-    choices = [repr(choice) for choice in parameter.metadata['choices'] if choice]
+    choices = [repr(choice) for choice in parameter.choices if choice]
     listed = f' One of {", ".join(choices)}.' if choices else ''
-    return f'{parameter.metadata["meaning"]}{listed} Empty: as in params_file.'
+    return f'{parameter.meaning}{listed} Empty: as in params_file.'
 
 
 def _start(context: LaunchContext) -> list[Node]:

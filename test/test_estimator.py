@@ -15,7 +15,6 @@ from random_weights import METRIC, random_model
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.image.request import Look
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.info import SATURATED, ModelError
 from dav2_ros.models.registry import REGISTRY
@@ -43,10 +42,10 @@ def picture(height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def depth_m(checkpoint, camera: Camera | None, *, rgb: np.ndarray | None = None, max_range_m=None, **options):
+def depth_m(checkpoint, camera: Camera | None, *, rgb: np.ndarray | None = None, **options):
     rgb = picture() if rgb is None else rgb
     with DepthEstimator(checkpoint, **(PLAIN | options)) as estimator:
-        return estimator.estimate(Frame(rgb, camera), max_range_m=max_range_m)[0].z_m
+        return estimator.estimate(Frame(rgb, camera))[0].z_m
 
 
 def longer(camera: Camera, factor: float) -> Camera:
@@ -67,17 +66,17 @@ class TestFocalLaw:
         camera = Camera.from_hfov(side, side, math.radians(60))
         camera = longer(camera, METRIC['f_train_px'] / camera.f_px)
         rgb = picture(side, side)
-        plain = depth_m(canonical, camera, rgb=rgb, focal_correction='off')
+        plain = depth_m(canonical, camera, rgb=rgb, focal_correction='never')
         np.testing.assert_allclose(depth_m(canonical, camera, rgb=rgb), plain, rtol=1e-6)
 
     def test_official_models_are_left_alone_until_asked(self, official):
         one, other = depth_m(official, CAMERA), depth_m(official, longer(CAMERA, 2.0))
         assert np.array_equal(one, other)
-        asked = [depth_m(official, camera, focal_correction='on') for camera in (CAMERA, longer(CAMERA, 2.0))]
+        asked = [depth_m(official, camera, focal_correction='always') for camera in (CAMERA, longer(CAMERA, 2.0))]
         np.testing.assert_allclose(asked[1], 2.0 * asked[0], rtol=1e-6)
 
     def test_off_is_off(self, canonical):
-        one, other = (depth_m(canonical, c, focal_correction='off') for c in (CAMERA, longer(CAMERA, 2.0)))
+        one, other = (depth_m(canonical, c, focal_correction='never') for c in (CAMERA, longer(CAMERA, 2.0)))
         assert np.array_equal(one, other)
 
     def test_the_principal_point_and_the_distortion_do_not_matter(self, canonical):
@@ -100,27 +99,20 @@ class TestFocalLaw:
 
     def test_the_factor_it_tells_is_the_factor_it_uses(self, canonical):
         with DepthEstimator(canonical, **PLAIN) as estimator:
-            factor = estimator.focal_factor(Look(Frame(picture(), CAMERA)))
+            factor = estimator.request(Frame(picture(), CAMERA)).focal_factor
         np.testing.assert_allclose(
-            depth_m(canonical, CAMERA), factor * depth_m(canonical, CAMERA, focal_correction='off'), rtol=1e-6
+            depth_m(canonical, CAMERA), factor * depth_m(canonical, CAMERA, focal_correction='never'), rtol=1e-6
         )
 
 
 class TestFar:
     """Beyond range is +inf, in the camera's own metres; nothing else changes."""
 
-    def test_beyond_the_range_is_infinite_and_nearer_is_untouched(self, canonical):
-        free = depth_m(canonical, CAMERA)
-        limit_m = float(np.median(free))
-        limited = depth_m(canonical, CAMERA, max_range_m=limit_m)
-        assert 0.2 < np.mean(np.isinf(limited)) < 0.8
-        assert np.array_equal(limited, np.where(free > limit_m, np.inf, free))
-
     def test_where_the_network_says_only_far_it_is_infinite(self, tmp_path):
         """The sigmoid's end is no measurement, whatever the focal length makes of it."""
         checkpoint = random_model(tmp_path, offset=3.0, spread=0.5, canonical=True)
         for camera in (CAMERA, longer(CAMERA, 0.1), longer(CAMERA, 10.0)):
-            raw = depth_m(checkpoint, camera, focal_correction='off')
+            raw = depth_m(checkpoint, camera, focal_correction='never')
             assert np.isinf(raw).any() and not np.isinf(raw).all()
             assert raw[np.isfinite(raw)].max() < SATURATED * METRIC['max_depth_m']
             assert np.array_equal(np.isinf(depth_m(checkpoint, camera)), np.isinf(raw))
@@ -178,12 +170,12 @@ class TestChoices:
             DepthEstimator(random_model(tmp_path, kind='relative'))
 
     def test_an_unknown_correction_is_refused_with_the_known_ones(self, canonical):
-        with pytest.raises(ValueError, match=r"'maybe': choose auto, on, off\.$"):
+        with pytest.raises(ValueError, match=r"'maybe': choose auto, always, never\.$"):
             DepthEstimator(canonical, focal_correction='maybe')
 
     def test_correction_without_a_training_focal_is_refused(self, tmp_path):
-        with pytest.raises(ModelError, match=r'training focal length.*off\.$'):
-            DepthEstimator(random_model(tmp_path, f_train_px=None), focal_correction='on')
+        with pytest.raises(ModelError, match=r'training focal length.*never\.$'):
+            DepthEstimator(random_model(tmp_path, f_train_px=None), focal_correction='always')
 
     @pytest.mark.parametrize(('size', 'shape'), [(None, '84x56'), (28, '42x28'), (112, '168x112')])
     def test_the_size_is_the_short_side_of_the_network_s_input(self, canonical, size, shape):

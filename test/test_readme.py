@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from dav2_ros.engines import ENGINES
 from dav2_ros.models.registry import REGISTRY
-from dav2_ros.parameter import ANY_TIME
+from dav2_ros.parameter import ANY_TIME, definitions
 from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
@@ -33,12 +32,12 @@ def test_the_first_parameters_are_some_of_the_node_s():
     """All of them are in docs/parameters.md, which test_parameters.py holds to the code."""
     table = README[README.index('### Parameters') : README.index('## Engines')]
     told = re.findall(r'^\| `(\w+)`(\*?) \| `(.+?)` \| (.*) \|$', table, re.MULTILINE)
-    known = {each.name: each for each in fields(DepthNodeParameters)}
+    known = definitions(DepthNodeParameters)
     assert 4 <= len(told) <= 12
     for name, star, default, meaning in told:
         each = known[name]
-        assert (star == '*') == (each.metadata['changes'] == ANY_TIME), name
-        assert (default, meaning) == (json.dumps(each.default), each.metadata['meaning'])
+        assert (star == '*') == (each.changes == ANY_TIME), name
+        assert (default, meaning) == (json.dumps(each.default), each.meaning)
 
 
 def test_the_topics_are_those_of_the_node():

@@ -1,21 +1,53 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the scale of depth on a recording."""
+"""Fit the scale of depth on a recording, through the steps that the node takes."""
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.known_distances import Known
-from dav2_ros.estimator import DepthEstimator
-from dav2_ros.models import checkpoints
+from dav2_ros.bags.camera_stream import CameraStream, RefusedPicture
+from dav2_ros.bags.reference_sensor import RecordedSensor
+from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.frames import Frame
 from dav2_ros.models.registry import REGISTRY
+from dav2_ros.parameter import values_of
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.scale.correction import Correction, fit_with_shift
 from dav2_ros.scale.fit import ScaleFit, fit_scale
-from dav2_ros.scale.measurements import Pairs
+from dav2_ros.scale.measurements import Measurement, Pairs
+
+# what a factor belongs to, besides the model: a camera that is calibrated with these is used with these
+WRITTEN = ('rectified_input', 'rectify', 'max_hfov_deg', 'turn_upright', 'focal_correction', 'assumed_hfov_deg')
+
+
+class DistanceSource(Protocol):
+    """Anything that knows distances of some pictures of a recording."""
+
+    handlers: Mapping[str, Callable[[Recorded], None]]  # what it reads of the recording, by topic
+
+    def at(self, frame: Frame) -> Measurement | None:
+        """Return what is known at a picture's moment; None if nothing is. Raises BagError."""
+
+
+class SensorDistances:
+    """What a LiDAR or a depth camera of the recording measured."""
+
+    def __init__(self, sensor: RecordedSensor) -> None:
+        self._sensor = sensor
+        self.handlers = sensor.handlers
+
+    def at(self, frame: Frame) -> Measurement | None:
+        """Return the measurement nearest in time."""
+        return self._sensor.at(frame.stamp_ns, frame.frame_id)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,41 +58,61 @@ class Calibration:
     fit: ScaleFit
     pairs: Pairs
     frames: int
-    of: str  # bag and evidence, in words
-    model: str
-    size: int  # 0: the model's own
+    of: str  # bag and measurement, in words
+    params: BagParameters
 
 
-def compare(known: list[Known], model: str, engine: str, size: int) -> Pairs:
-    """Estimate the depth of each picture and pair it with what is known."""
-    from rich.console import Console
-    from rich.progress import track
+def pair_up(
+    stream: CameraStream,
+    source: DistanceSource,
+    pipeline: DepthPipeline,
+    count: int,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Pairs, int]:
+    """Pair known distances with depth, on at most `count` pictures, evenly spread; return how many were used, too.
 
-    found = []
-    with DepthEstimator(checkpoints.load(model), engine=engine, size=size or None) as estimator:
-        for each in track(known, 'Estimating', console=Console(stderr=True), transient=True):
-            depth, _ = estimator.estimate(each.frame)
-            found.append(each.evidence.pairs(depth))
+    Depth is as the node has it before its scale is corrected: rectified, turned upright, focal length corrected.
+    Raises BagError where a picture has no calibrated camera, or nothing is known about any.
+    """
+    chosen = set(np.unique(np.linspace(0, stream.count - 1, min(count, stream.count)).astype(int)).tolist())
+    number = itertools.count()
+    found: list[Pairs] = []
+    for done, picture in enumerate(stream.read(source.handlers, skip=lambda _: next(number) not in chosen), 1):
+        watch(done, len(chosen))
+        if isinstance(picture, RefusedPicture):
+            raise BagError(picture.why)
+        if picture.frame.camera is None:
+            raise BagError(f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.')
+        request = pipeline.request(picture.frame, picture.info)
+        measurement = source.at(request.frame)
+        if measurement is None:
+            continue
+        pipeline.estimator.keep([request.plan])
+        (estimate,) = pipeline.estimator.estimate_many([request])
+        found.append(measurement.pairs(pipeline.postprocess(request, estimate)))
+    if not found:
+        raise BagError(f'Nothing was measured at the time of any picture of {stream.topic}: raise --tolerance-s.')
     joined = [np.concatenate([getattr(pairs, name) for pairs in found]) for name in ('known_m', 'model_m', 'regions')]
-    return Pairs(*joined, enough=found[0].enough, why_none=found[0].why_none)
+    return Pairs(*joined, enough=found[0].enough, why_none=found[0].why_none), len(found)
 
 
-def fit(pairs: Pairs, frames: int, of: str, model: str, size: int, shift: bool) -> Calibration:
+def fit(pairs: Pairs, frames: int, of: str, params: BagParameters, *, shift: bool) -> Calibration:
     """Fit the factor, and with `shift` a shift of inverse depth; raises BagError where the fit is not trusted."""
     scale = fit_scale(pairs)
     if not scale.trusted:
         raise BagError(f'Nothing was written: {scale.reason}.')
     correction = fit_with_shift(pairs, scale) if shift else Correction(scale.value)
-    return Calibration(correction, scale, pairs, frames, of, model, size)
+    return Calibration(correction, scale, pairs, frames, of, params)
 
 
 def to_yaml(result: Calibration) -> str:
     """Return the parameters that the node loads, with where they come from."""
-    fit, correction = result.fit, result.correction
+    scale, correction, params = result.fit, result.correction, result.params.estimator
+    usual, values = values_of(BagParameters()), values_of(result.params)
     lines = [
         f'# Made by dav2 calibrate from {result.of}.',
-        f'# Scale {fit.value:.4f}, standard deviation {fit.std_dev:.4f}; {fit.inliers} of {fit.total} known distances '
-        'agree. It is the scale of this',
+        f'# Scale {scale.value:.4f}, standard deviation {scale.std_dev:.4f}; {scale.inliers} of {scale.total} known '
+        'distances agree. It is the scale of this',
         '# model and input size on this camera: calibrate again when one of them changes.',
         '/**:',
         '  ros__parameters:',
@@ -68,6 +120,7 @@ def to_yaml(result: Calibration) -> str:
         f'    scale_fixed: {correction.factor:.5f}',
         f'    scale_shift_per_m: {correction.shift_per_m:.6f}',
     ]
-    lines += [f'    model: {result.model}'] if result.model in REGISTRY else []
-    lines += [f'    input_size: {result.size}'] if result.size else []
+    lines += [f'    model: {params.model}'] if params.model in REGISTRY else []
+    lines += [f'    input_size: {params.input_size}'] if params.input_size else []
+    lines += [f'    {name}: {json.dumps(values[name])}' for name in WRITTEN if values[name] != usual[name]]
     return '\n'.join(lines) + '\n'

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a recording as the node would see them: decoded, with their camera, rectified, with what is known."""
+"""Read the pictures of one camera of a recording: decoded, with their camera, and what a sensor measured then."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,64 +11,60 @@ from typing import Any
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.lookahead import Infos, sweep
-from dav2_ros.bags.reference_sensor import Sensor
+from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage import messages
-from dav2_ros.bags.storage.messages import stamp_ns
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded
-from dav2_ros.frames import Frame
-from dav2_ros.image.rectify import Rectification
-from dav2_ros.parameters.bag import BagParameters
-from dav2_ros.scale.measurements import Evidence
+from dav2_ros.frames import Frame, stamp_ns
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.scale.measurements import Measurement
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """One picture, ready for the estimator."""
+class CameraFrame:
+    """One picture, ready for the pipeline."""
 
     frame: Frame
     info: Any | None
     log_ns: int
-    evidence: Evidence | None
-    missing: str  # why there is no evidence
+    measurement: Measurement | None
+    missing: str  # why there is no measurement
     decode_ms: float
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedPicture:
     """A picture that is none, or not of its camera."""
 
     log_ns: int
     why: str
 
 
-class Pictures:
+class CameraStream:
     """Reads the pictures of one camera, and with each what else was recorded around it.
 
     Args:
         topic, info_topic: of the camera; found if there is only one.
         sensor: what its scale is fitted to, if anything.
-        say: gets a sentence about how pictures are rectified.
     """
 
     def __init__(
         self,
         bag: BagReader,
-        given: BagParameters,
+        params: OfflineParameters,
         *,
         topic: str = '',
         info_topic: str = '',
-        sensor: Sensor | None = None,
-        say: Callable[[str], None] = lambda sentence: None,
+        sensor: RecordedSensor | None = None,
     ) -> None:
         self.topic = topic or bag.picture_topic()
         if self.topic not in bag.topics:
             raise BagError(f'{bag.path} has nothing on {self.topic}: name one of {", ".join(sorted(bag.topics))}.')
         self.info_topic = info_topic or bag.info_topic(self.topic)
         self.count = bag.stored[self.topic].count
-        self._bag, self._given, self._sensor = bag, given, sensor
+        self._bag, self._sensor = bag, sensor
+        self._rectified = params.estimator.rectified_input
         self._infos = Infos(bag, self.info_topic)
-        self._rectification = Rectification(math.radians(given.max_hfov_deg), say)
 
     @property
     def period_s(self) -> float:
@@ -79,7 +74,7 @@ class Pictures:
 
     def read(
         self, others: Mapping[str, Callable[[Recorded], None]] | None = None, *, skip: Callable[[Recorded], bool]
-    ) -> Iterator[Seen | Refused]:
+    ) -> Iterator[CameraFrame | RefusedPicture]:
         """Yield each picture that is not to be skipped; messages on other topics go to their handlers too."""
         handlers = [{self.info_topic: self._infos.add} if self.info_topic else {}, others or {}]
         handlers += [self._sensor.handlers] if self._sensor else []
@@ -92,19 +87,17 @@ class Pictures:
 
         for recorded in sweep(self._bag, self.topic, dict.fromkeys(topics, handle)):
             if not skip(recorded):
-                yield self._look(recorded)
+                yield self._decode(recorded)
 
-    def _look(self, recorded: Recorded) -> Seen | Refused:
+    def _decode(self, recorded: Recorded) -> CameraFrame | RefusedPicture:
         started = time.perf_counter()
         try:
             message = self._bag.decode(recorded)
             at, frame_id = stamp_ns(message), message.header.frame_id
             rgb = messages.picture(message)
-            camera, info = self._infos.camera(at, rgb.shape[:2], rectified=self._given.rectified_input)
-            frame = Frame(rgb, camera, at, frame_id)
-            if camera and self._given.rectify and not self._given.rectified_input:
-                frame, info = self._rectification.apply(frame, info)
+            camera, info = self._infos.camera(at, rgb.shape[:2], rectified=self._rectified)
         except ValueError as error:  # BagError is one
-            return Refused(recorded.log_ns, str(error))
-        evidence, missing = self._sensor.at(at, frame_id) if self._sensor else (None, '')
-        return Seen(frame, info, recorded.log_ns, evidence, missing, 1e3 * (time.perf_counter() - started))
+            return RefusedPicture(recorded.log_ns, str(error))
+        measurement, missing = self._sensor.at(at, frame_id) if self._sensor else (None, '')
+        decode_ms = 1e3 * (time.perf_counter() - started)
+        return CameraFrame(Frame(rgb, camera, at, frame_id), info, recorded.log_ns, measurement, missing, decode_ms)

@@ -12,10 +12,11 @@ from typing import Any
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.storage import messages
-from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE, POINT_CLOUD, RANGE, SCAN, stamp_ns
+from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE, POINT_CLOUD, RANGE, SCAN
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded, Stored
 from dav2_ros.bags.transforms import TF, TF_STATIC, TF_TYPE, Transforms
+from dav2_ros.frames import stamp_ns
 
 USES = {CAMERA_INFO: 'calibration', POINT_CLOUD: 'lidar', SCAN: 'scan', RANGE: 'range', TF_TYPE: 'transforms'}
 SOURCES = ('depth', 'lidar', 'scan', 'range')

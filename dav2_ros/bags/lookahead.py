@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dav2_ros.bags.storage.messages import stamp_ns
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded
 from dav2_ros.camera import Camera
+from dav2_ros.frames import stamp_ns
 from dav2_ros.image.camera_info import camera_from_info, image_size
 
 AHEAD_S = 0.5

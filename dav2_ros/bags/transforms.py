@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dav2_ros.bags import BagError
+from dav2_ros.frames import ns_of
 from dav2_ros.scale.pose import Pose
 
 TF, TF_STATIC, TF_TYPE = '/tf', '/tf_static', 'tf2_msgs/msg/TFMessage'
@@ -45,7 +46,7 @@ class Transforms:
             length = np.linalg.norm(xyzw)
             if not (length > 1e-6 and np.isfinite(length) and np.isfinite([t.x, t.y, t.z]).all()):
                 continue
-            stamp_ns = each.header.stamp.sec * 1_000_000_000 + each.header.stamp.nanosec
+            stamp_ns = ns_of(each.header.stamp)
             child = each.child_frame_id.lstrip('/')
             placed = Placed(each.header.frame_id.lstrip('/'), stamp_ns, np.array([t.x, t.y, t.z]), xyzw / length)
             if static:

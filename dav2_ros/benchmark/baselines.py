@@ -8,6 +8,7 @@ A way is entered, then called: (B, H, W, 3) uint8 BGR -> (B, H, W) float32, what
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,7 +42,7 @@ class Eager:
         self._checkpoint, self._plan = checkpoint, plan
 
     def __enter__(self) -> Eager:
-        self._network = build(self._checkpoint).explicit_attention()
+        self._network: Any = build(self._checkpoint).explicit_attention()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -146,7 +147,7 @@ class Transformers:
         return np.stack([self._pipeline(image)['predicted_depth'].numpy() for image in images])
 
 
-def _config(preset: str, is_metric: bool):
+def _config(preset: str, is_metric: bool) -> Any:
     """Describe our preset to transformers, which counts the tapped layers from 1."""
     from transformers import DepthAnythingConfig, Dinov2Config
 

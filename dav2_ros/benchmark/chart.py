@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 from dav2_ros.benchmark.cases import AGAINST, OUTSIDE
 from dav2_ros.benchmark.measure import Row
@@ -35,7 +36,7 @@ def draw(found: Report, path: Path) -> None:
     y = HEAD
     for size, rows in zip(sizes, panels):
         tall = ROW * len(rows)
-        axes = figure.add_axes([0.29, 1 - (y + 0.25 + tall) / height, 0.55, tall / height])
+        axes = figure.add_axes((0.29, 1 - (y + 0.25 + tall) / height, 0.55, tall / height))
         _panel(axes, rows, yardstick(found.rows, size))
         y += PANEL + tall
     note = f'Bars: median, ms; whiskers: 95th percentile. Errors, p50 and p99, are relative to fp32{_whose(found)}.'
@@ -49,7 +50,7 @@ def _whose(found: Report) -> str:
     return ', of random weights' if found.is_random else ''
 
 
-def _panel(axes, rows: list[Row], measure: Row | None) -> None:
+def _panel(axes: Any, rows: list[Row], measure: Row | None) -> None:
     """Draw one size, the fastest on top."""
     rows = sorted(rows, key=lambda row: -row.percentile(50))
     medians = [row.percentile(50) for row in rows]

@@ -65,14 +65,16 @@ class Process:
         command = [sys.executable, '-m', 'dav2_ros.benchmark.worker']
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._errors, text=True)
+        assert self._process.stdin and self._process.stdout  # they are pipes
+        self._requests, self._answers = self._process.stdin, self._process.stdout
         self.case = case
 
     def ask(self, **request: object) -> dict:
         """Send a line and wait for the answer; what kills the worker is an answer too."""
         try:
-            self._process.stdin.write(json.dumps(request) + '\n')
-            self._process.stdin.flush()
-            return json.loads(self._process.stdout.readline())
+            self._requests.write(json.dumps(request) + '\n')
+            self._requests.flush()
+            return json.loads(self._answers.readline())
         except (OSError, ValueError):
             status = self._process.wait()
             self._errors.seek(0)
@@ -87,12 +89,12 @@ class Process:
     def close(self) -> None:
         """Let it end."""
         with contextlib.suppress(OSError):  # it has ended, and what it did not read is lost
-            self._process.stdin.close()
+            self._requests.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
-        self._process.stdout.close()
+        self._answers.close()
         self._errors.close()
 
 

@@ -43,7 +43,7 @@ class Runtime:
     """What the node and `dav2 infer` run: the fastest engine that is proved here, proved before its first frame."""
 
     def __init__(self, checkpoint: Checkpoint, case: Case) -> None:
-        self._estimator = DepthEstimator(checkpoint, device=case.device, size=case.size, focal_correction='off')
+        self._estimator = DepthEstimator(checkpoint, device=case.device, size=case.size, focal_correction='never')
 
     def __enter__(self) -> Runtime:
         return self

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from dav2_ros.models.info import ModelError
 class Worker:
     """An opened way and the pictures that it is given in turn."""
 
-    def __init__(self, way: object, pictures: np.ndarray, batch: int) -> None:
+    def __init__(self, way: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray, batch: int) -> None:
         self._way, self._pictures, self._batch = way, pictures, batch
         self._next = 0
 

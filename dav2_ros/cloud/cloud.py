@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -88,7 +90,7 @@ class CloudMaker:
         return whole[there].view(POINT).reshape(1, -1)
 
 
-def make_cloud(depth: DepthMap, rgb: np.ndarray | None, **options: float) -> np.ndarray:
+def make_cloud(depth: DepthMap, rgb: np.ndarray | None, **options: Any) -> np.ndarray:
     """Make one cloud that nobody else owns; the options are those of CloudOptions."""
     return CloudMaker().make(depth, rgb, CloudOptions(**options))
 

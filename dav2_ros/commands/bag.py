@@ -16,7 +16,6 @@ import typer
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.outputs import OUTPUTS
-from dav2_ros.bags.read_parameters import read_parameters
 from dav2_ros.bags.run import Progress, RunOptions, RunResult
 from dav2_ros.bags.run import run as run_on
 from dav2_ros.commands.bag_evaluate import evaluate_bag
@@ -33,6 +32,8 @@ from dav2_ros.commands.options import (
     Topic,
     one_sentence,
 )
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.read import read_parameters
 
 bag_app = typer.Typer(help='Recordings (rosbag2), without ROS: look, estimate, judge, play.', no_args_is_help=True)
 bag_app.command('evaluate')(evaluate_bag)
@@ -76,7 +77,9 @@ def run(
     OUT appears when it is whole. A run that was killed goes on where it was, if the same is asked again.
     """
     with one_sentence():
-        given, ignored = read_parameters(params_file, param or [], model=model, engine=engine, input_size=size)
+        params, ignored = read_parameters(
+            BagParameters, params_file, param or [], model=model, engine=engine, input_size=size
+        )
         wanted = tuple(name.strip() for name in outputs.split(',') if name.strip())
         if not wanted or set(wanted) - set(OUTPUTS):
             raise BagError(f'--outputs {outputs!r} is not a list of {", ".join(OUTPUTS)}.')
@@ -84,7 +87,7 @@ def run(
             typer.echo(f'dav2: for the node alone, not used here: {", ".join(ignored)}', err=True)
         options = RunOptions(topic, info_topic, sensor_topic, prefix, wanted, copy, compress)
         with _progress() as (say, watch):
-            result = run_on(bag, out, given, options, say=say, watch=watch)
+            result = run_on(bag, out, params, options, say=say, watch=watch)
     _tell(result, out)
 
 

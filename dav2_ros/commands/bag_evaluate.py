@@ -12,20 +12,24 @@ from typing import Annotated
 import typer
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import Pictures
+from dav2_ros.bags.camera_stream import CameraStream
 from dav2_ros.bags.evaluation import report as evaluation_report
-from dav2_ros.bags.evaluation.evaluate import NUMBERS, VARIANTS, Evaluation, Wanted, evaluate
+from dav2_ros.bags.evaluation.evaluate import NUMBERS, VARIANTS, Evaluation, EvaluationOptions, evaluate
 from dav2_ros.bags.evaluation.fail_if import read_threshold
-from dav2_ros.bags.evaluation.ground_truth import SensorTruth, TapeTruth, Truth
+from dav2_ros.bags.evaluation.ground_truth import GroundTruth, SensorTruth, TapeTruth
 from dav2_ros.bags.evaluation.report import Asked
-from dav2_ros.bags.read_parameters import read_parameters
-from dav2_ros.bags.reference_sensor import KINDS, Sensor, topics_of
+from dav2_ros.bags.known_distances import TapeMeasure
+from dav2_ros.bags.reference_sensor import RecordedSensor, topics_of
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.commands.calibrate import numbers
 from dav2_ros.commands.options import Bag, InfoTopic, Params, ParamsFile, SensorTopic, Size, Topic, one_sentence
 from dav2_ros.engines import ENGINES
+from dav2_ros.parameter import replaced, values_of
 from dav2_ros.parameters.bag import BagParameters
-from dav2_ros.parameters.estimator import make_estimator
+from dav2_ros.parameters.read import read_parameters
+from dav2_ros.parameters.scale import ScaleParameters
+from dav2_ros.pipeline import DepthPipeline
+from dav2_ros.scale.reference_sensor import SOURCES
 
 
 def evaluate_bag(
@@ -57,13 +61,13 @@ def evaluate_bag(
     side: raw, with the right factor for each frame, and, with -p scale_source:=..., as the node corrects them.
     """
     with one_sentence():
-        given, _ = read_parameters(params_file, param or [], input_size=size, output_size='camera')
+        params, _ = read_parameters(BagParameters, params_file, param or [], input_size=size, output_size='camera')
         limits = [read_threshold(text, VARIANTS, NUMBERS) for text in fail_if or []]
         found, asked = [], None
-        for name, what in product(model or [given.model], engine or [given.engine]):
-            chosen = replace(given, model=name, engine=what)
+        for name, what in product(model or [params.estimator.model], engine or [params.estimator.engine]):
+            chosen = replaced(params, {'model': name, 'engine': what})
             topics, of = (topic, info_topic, sensor_topic), (depth_topic, lidar_topic, distance or [])
-            one, asked = _judge(bag, chosen, of, topics, Wanted(frames, max_depth, worst))
+            one, asked = _judge(bag, chosen, of, topics, EvaluationOptions(frames, max_depth, worst))
             found.append(one)
         evaluation_report.write(out, asked, found)
     _tell(found, asked, out)
@@ -76,7 +80,11 @@ def evaluate_bag(
 
 
 def _judge(
-    path: Path, given: BagParameters, of: tuple[str, str, list[str]], topics: tuple[str, str, str], wanted: Wanted
+    path: Path,
+    params: BagParameters,
+    of: tuple[str, str, list[str]],
+    topics: tuple[str, str, str],
+    options: EvaluationOptions,
 ) -> tuple[Evaluation, Asked]:
     """Judge one model on one engine."""
     from rich.console import Console
@@ -86,42 +94,47 @@ def _judge(
     quiet = not console.is_terminal  # nothing in a log
     with BagReader(path) as bag, Progress(console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None)
-        sensor = Sensor(bag, given.scale_source, topics[2], given) if given.scale_source in KINDS else None
-        pictures = Pictures(bag, given, topic=topics[0], info_topic=topics[1], sensor=sensor)
+        source = params.scale.scale_source
+        sensor = RecordedSensor(bag, source, topics[2], params.scale) if source in SOURCES else None
+        stream = CameraStream(bag, params, topic=topics[0], info_topic=topics[1], sensor=sensor)
         # what a sensor sees belongs to the nearest picture, not to the first within the tolerance
-        nearest = min(given.scale_tolerance_s, 0.5 * pictures.period_s + 1e-3)
-        truth = _truth(bag, replace(given, scale_tolerance_s=nearest), *of)
+        nearest = min(params.scale.scale_tolerance_s, 0.5 * stream.period_s + 1e-3)
+        truth = _truth(bag, replace(params.scale, scale_tolerance_s=nearest), *of)
+        model, engine = params.estimator.model, params.estimator.engine
 
         def watch(done: int, total: int) -> None:
-            bar.update(task, description=f'{given.model}, {given.engine}', completed=done, total=total)
+            bar.update(task, description=f'{model}, {engine}', completed=done, total=total)
 
         def say(sentence: str) -> None:
             bar.update(task, description=sentence)
 
-        with make_estimator(given, background=False, say=say, warn=say) as estimator:
-            found = evaluate(pictures, truth, estimator, given, wanted, watch)
-        changed = {name: value for name, value in vars(given).items() if value != getattr(BagParameters(), name)}
-        options = tuple((name, str(value)) for name, value in {'pictures': pictures.topic, **changed}.items())
-        return found, Asked(path.name, truth.name, wanted.max_depth_m, options, tuple(bag.notes))
+        with DepthPipeline(params, log=say, warn=say) as pipeline:
+            found = evaluate(stream, truth, pipeline, options, is_scaled=source != 'none', watch=watch)
+        usual = values_of(BagParameters())
+        changed = {name: value for name, value in values_of(params).items() if value != usual[name]}
+        shown = tuple((name, str(value)) for name, value in {'pictures': stream.topic, **changed}.items())
+        return found, Asked(path.name, truth.name, options.max_depth_m, shown, tuple(bag.notes))
 
 
-def _truth(bag: BagReader, given: BagParameters, depth_topic: str, lidar_topic: str, distance: list[str]) -> Truth:
+def _truth(
+    bag: BagReader, params: ScaleParameters, depth_topic: str, lidar_topic: str, distance: list[str]
+) -> GroundTruth:
     """Return what is asked for, or what the recording has if it is one thing."""
     asked = [each for each in (depth_topic, lidar_topic, distance) if each]
     if len(asked) > 1:
         raise BagError('Give one of --depth-topic, --lidar-topic and --distance.')
     if distance:
-        return TapeTruth([numbers(text, 3) for text in distance])
+        return TapeTruth(TapeMeasure([numbers(text, 3) for text in distance]))
     if lidar_topic:
-        return SensorTruth(Sensor(bag, 'lidar', lidar_topic, given))
+        return SensorTruth(RecordedSensor(bag, 'lidar', lidar_topic, params))
     if depth_topic:
-        return SensorTruth(Sensor(bag, 'depth', depth_topic, given))
+        return SensorTruth(RecordedSensor(bag, 'depth', depth_topic, params))
     there = [(source, topic) for source in ('depth', 'lidar') for topic in topics_of(bag, source)]
     if len(there) != 1:
         names = ', '.join(topic for _, topic in there) or 'none'
         raise BagError(f'{bag.path} has {len(there)} topics that know distances ({names}): give one of --depth-topic, '
                        '--lidar-topic and --distance.')  # fmt: skip
-    return SensorTruth(Sensor(bag, *there[0], given))
+    return SensorTruth(RecordedSensor(bag, *there[0], params))
 
 
 def _breaches(one: Evaluation, limits: list) -> list[str]:

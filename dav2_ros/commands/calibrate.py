@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,16 +13,19 @@ import numpy as np
 import typer
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.calibration import Calibration, compare, fit, to_yaml
-from dav2_ros.bags.known_distances import by_tape, by_topic, pictures
+from dav2_ros.bags.calibration import Calibration, DistanceSource, SensorDistances, fit, pair_up, to_yaml
+from dav2_ros.bags.camera_stream import CameraStream
+from dav2_ros.bags.known_distances import TapeMeasure
+from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import EngineError
+from dav2_ros.commands.options import Engine, InfoTopic, Model, Params, ParamsFile, one_sentence
+from dav2_ros.files.atomic import write_whole, written_beside
 from dav2_ros.media.residual_sheet import residual_sheet
-from dav2_ros.models.info import ModelError
-from dav2_ros.models.registry import BUNDLED
+from dav2_ros.parameter import replaced
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.read import read_parameters
+from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.scale.correction import RangeResidual, residuals_by_range
-from dav2_ros.scale.pose import Pose
 
 
 def calibrate(
@@ -36,16 +40,19 @@ def calibrate(
     ] = None,
     depth_topic: Annotated[str, typer.Option(help='Depth images that are right, of this or another camera.')] = '',
     lidar_topic: Annotated[str, typer.Option(help='PointCloud2 of a LiDAR, or of landmarks.')] = '',
-    image_topic: Annotated[str, typer.Option(help='Pictures, if the recording has several topics of them.')] = '',
-    info_topic: Annotated[str, typer.Option(help='Their camera_info, if it is not beside them.')] = '',
+    image_topic: Annotated[
+        str,
+        typer.Option('--topic', '--image-topic', help='Pictures, if the recording has several topics of them.'),
+    ] = '',
+    info_topic: InfoTopic = '',
     sensor_xyz: Annotated[
         str, typer.Option(help='X,Y,Z of the sensor from the camera, metres: forward, left, up.')
     ] = '0,0,0',
     sensor_rpy_deg: Annotated[
         str, typer.Option(help='Roll, pitch, yaw of the sensor, degrees; 0,0,0: it looks where the camera looks.')
     ] = '0,0,0',
-    model: Annotated[str, typer.Option(help='Name of a metric model (dav2 models list), or a file.')] = BUNDLED,
-    engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
+    model: Model = None,
+    engine: Engine = None,
     size: Annotated[int, typer.Option(help="Short side of the network's input, as the node's input_size.")] = 0,
     frames: Annotated[int, typer.Option(min=1, help='Pictures to use, evenly spread.')] = 60,
     tolerance_s: Annotated[float, typer.Option(help='How far apart stamps of picture and sensor may be.')] = 0.05,
@@ -55,32 +62,65 @@ def calibrate(
     out: Annotated[Path, typer.Option(help='YAML that the node loads; the picture lies beside it.')] = Path(
         'calibration.yaml'
     ),
+    params_file: ParamsFile = None,
+    param: Params = None,
 ) -> None:
     """Calibrate depth on a recording with a tape measure, a LiDAR or a depth camera, and write the node's parameters.
 
-    Start the node with them: --ros-args --params-file calibration.yaml
+    Give the parameters that the node will have (-p rectify:=true, -p turn_upright:=half): depth goes through the same
+    steps. Start the node with the result: --ros-args --params-file calibration.yaml
     """
     given = [each for each in ('distance' * bool(distance), depth_topic, lidar_topic) if each]
-    try:
+    with one_sentence():
         if len(given) != 1:
             raise BagError('What is known about distances? Give one of --distance, --depth-topic and --lidar-topic.')
-        # a depth camera's points are in its optical frame, a LiDAR's in a body frame
-        pose = Pose.from_rpy(numbers(sensor_xyz, 3), tuple(np.radians(numbers(sensor_rpy_deg, 3))))
-        pose = pose.of_bodies(sensor_is_optical=bool(depth_topic))
-        with BagReader(bag) as reader:
-            chosen = list(pictures(reader, image_topic or reader.picture_topic(), info_topic, frames))
-            if distance:
-                known = by_tape(chosen, [numbers(each, 3) for each in distance])
-            else:
-                known = by_topic(reader, chosen, depth_topic or lidar_topic, pose, tolerance_s)
-            of = f'{bag.name}: {len(known)} pictures, {" ".join(distance or given)}'
-            pairs = compare(known, model, engine, size)
-        result = fit(pairs, len(known), of, model, size, shift)
+        fixed = {'scale_source': 'none', 'steady': 'none', 'output_size': 'camera'}
+        params, _ = read_parameters(
+            BagParameters, params_file, param or [], model=model, engine=engine, input_size=size or None, **fixed
+        )
+        with BagReader(bag) as reader, DepthPipeline(params) as pipeline:
+            source = _source(
+                reader, params, distance, depth_topic, lidar_topic, sensor_xyz, sensor_rpy_deg, tolerance_s
+            )
+            stream = CameraStream(reader, params, topic=image_topic, info_topic=info_topic)
+            with _progress() as watch:
+                pairs, used = pair_up(stream, source, pipeline, frames, watch)
+        of = f'{bag.name}: {used} pictures, {" ".join(distance or given)}'
+        result = fit(pairs, used, of, params, shift=shift)
         _write(result, out)
-    except (BagError, EngineError, ModelError, ValueError, OSError) as error:
-        typer.echo(f'dav2: {error}', err=True)
-        raise typer.Exit(1) from error
     _report(result, residuals_by_range(result.pairs, result.correction), out)
+
+
+def _source(
+    bag: BagReader,
+    params: BagParameters,
+    distance: list[str] | None,
+    depth_topic: str,
+    lidar_topic: str,
+    sensor_xyz: str,
+    sensor_rpy_deg: str,
+    tolerance_s: float,
+) -> DistanceSource:
+    """Open what knows distances; the place of a sensor is stated."""
+    if distance:
+        return TapeMeasure([numbers(each, 3) for each in distance])
+    names = ('scale_sensor_x_m', 'scale_sensor_y_m', 'scale_sensor_z_m',
+             'scale_sensor_roll_deg', 'scale_sensor_pitch_deg', 'scale_sensor_yaw_deg')  # fmt: skip
+    place = dict(zip(names, (*numbers(sensor_xyz, 3), *numbers(sensor_rpy_deg, 3)), strict=True))
+    place |= {'scale_extrinsics': 'parameters', 'scale_tolerance_s': tolerance_s}
+    source = 'depth' if depth_topic else 'lidar'
+    return SensorDistances(RecordedSensor(bag, source, depth_topic or lidar_topic, replaced(params.scale, place)))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task('Estimating', total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def numbers(text: str, count: int) -> tuple[float, ...]:
@@ -96,19 +136,11 @@ def numbers(text: str, count: int) -> tuple[float, ...]:
 
 def _write(result: Calibration, out: Path) -> None:
     """Write the picture, then the YAML; each is whole or not there."""
-    sheet = out.with_suffix('.png')
-    part = sheet.with_name(f'{sheet.name}.{os.getpid()}.png')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        after_m = result.correction.apply(result.pairs.model_m)
-        title = f'{result.of}; {result.model}'
+    after_m = result.correction.apply(result.pairs.model_m)
+    title = f'{result.of}; {result.params.estimator.model}'
+    with written_beside(out.with_suffix('.png')) as part:
         residual_sheet(result.pairs.known_m, result.pairs.model_m, after_m, part, title=title)
-        os.replace(part, sheet)
-        part = out.with_name(f'{out.name}.{os.getpid()}.part')
-        part.write_text(to_yaml(result))
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(out, to_yaml(result))
 
 
 def _report(result: Calibration, rows: list[RangeResidual], out: Path) -> None:

@@ -10,15 +10,14 @@ from typing import Annotated
 
 import typer
 
-from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import PRECISIONS, EngineError
-from dav2_ros.estimator import DepthEstimator
+from dav2_ros.commands.options import Engine, Model, Params, ParamsFile, one_sentence
+from dav2_ros.engines.engine import PRECISIONS
 from dav2_ros.media import sources
-from dav2_ros.media.depth_files import Look, Results
-from dav2_ros.media.images import MediaError
-from dav2_ros.media.infer import Task
-from dav2_ros.models import checkpoints
-from dav2_ros.models.registry import BUNDLED
+from dav2_ros.media.depth_files import ColourStyle, DepthFiles
+from dav2_ros.media.infer import InferenceJob
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.parameters.read import read_parameters
+from dav2_ros.pipeline import make_estimator
 
 ENCODERS = {'vits': 'small', 'vitb': 'base', 'vitl': 'large'}
 
@@ -27,16 +26,17 @@ def infer(
     inputs: Annotated[
         list[Path], typer.Argument(help='Pictures, videos, folders of them, or .txt files that list them.')
     ],
-    model: Annotated[str, typer.Option(help='Name of a metric model (dav2 models list), or a file.')] = BUNDLED,
+    model: Model = None,
     encoder: Annotated[
         str, typer.Option(help='vits, vitb or vitl: the published metric model of that size, in place of --model.')
     ] = '',
     outdoor: Annotated[bool, typer.Option(help='With --encoder: the model for outdoors, not for indoors.')] = False,
-    engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
-    precision: Annotated[str, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = 'auto',
+    engine: Engine = None,
+    precision: Annotated[str | None, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = None,
     input_size: Annotated[
-        int, typer.Option(min=0, max=4096, help="Short side of the network's input in pixels; 0: as in training.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, max=4096, help="Short side of the network's input in pixels; 0: as in training."),
+    ] = None,
     out: Annotated[Path, typer.Option('--out', '--outdir', help='Folder for the results.')] = Path('out/infer'),
     hfov: Annotated[
         float,
@@ -53,31 +53,40 @@ def infer(
     png: Annotated[bool, typer.Option(help='Write NAME_depth.png: 16 bits, millimetres.')] = True,
     ply: Annotated[bool, typer.Option(help='Write NAME_cloud.ply: coloured points, without flying ones.')] = False,
     frames: Annotated[bool, typer.Option(help='Write the files of each frame of a video too.')] = False,
+    params_file: ParamsFile = None,
+    param: Params = None,
 ) -> None:
     """Estimate the depth of photos and videos.
 
     For each picture the folder gets NAME_depth.npy (float32 metres, NaN unknown, inf beyond range), NAME_depth.png (16
     bits, millimetres, 0 unknown, 65535 for 65.535 m and all beyond) and NAME_color.png; for each video
     NAME_depth.mp4, in which the same metres have the same colour from the first frame to the last, with its sound.
+    Videos are stabilised as the node stabilises; -p steady:=none leaves that, -p remove_flying:=true makes points that
+    hang in the air unknown, --params-file calibration.yaml brings metres right.
     A bad file does not stop the others: it is named at the end, and the exit status is then 1.
     """
     if not 0 < near < far < math.inf:
         raise typer.BadParameter(f'near {near:g} m and far {far:g} m are no range: choose 0 < near < far.')
-    results = Results(out, Look(near, far, grayscale, pred_only), npy, png, ply)
-    try:
-        checkpoint = checkpoints.load(_model(encoder, outdoor) if encoder else model)
-        task = Task(results, hfov, fit_range, frames)
-        with DepthEstimator(
-            checkpoint, engine=engine, precision=precision, size=input_size or None, say=task.status.update
-        ) as estimator:
+    with one_sentence():
+        model = _model(encoder, outdoor) if encoder else model
+        params, _ = read_parameters(
+            OfflineParameters,
+            params_file,
+            param or [],
+            model=model,
+            engine=engine,
+            precision=precision,
+            input_size=input_size,
+        )
+        style = ColourStyle(near, far, grayscale, pred_only)
+        files = DepthFiles(out, style, npy, png, ply, params.cloud_options)
+        job = InferenceJob(files, params, hfov_deg=hfov, fit_range=fit_range, frames=frames)
+        with make_estimator(params.estimator, log=job.status.update) as estimator:
             out.mkdir(parents=True, exist_ok=True)
-            task.run(estimator, list(sources.find(inputs, out)), typer.echo)
-    except (EngineError, MediaError, OSError) as error:
-        typer.echo(f'dav2: {error}', err=True)
-        raise typer.Exit(1) from error
-    for failure in task.failures:
+            job.run(estimator, list(sources.find(inputs, out)), typer.echo)
+    for failure in job.failures:
         typer.echo(f'dav2: {failure}', err=True)
-    if task.failures:
+    if job.failures:
         raise typer.Exit(1)
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands of `dav2 bag` share on the command line."""
+"""Define the options that commands share, and how they end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from dav2_ros.bags import BagError
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.evaluation.report import ReportError
+from dav2_ros.media.images import MediaError
 from dav2_ros.models.info import ModelError
+from dav2_ros.parameters.read import ParameterError
+from dav2_ros.view.scene import ViewError
 
 Bag = Annotated[Path, typer.Argument(help='A recording: its folder, an .mcap or a .db3 file.')]
 Topic = Annotated[str, typer.Option('--topic', help='Topic of the pictures; needed if there are several.')]
@@ -36,6 +39,6 @@ def one_sentence() -> Iterator[None]:
     """Turn what a user can put right into a sentence and exit status 1."""
     try:
         yield
-    except (BagError, EngineError, ModelError, ReportError, OSError) as error:
+    except (BagError, EngineError, MediaError, ModelError, ParameterError, ReportError, ViewError, OSError) as error:
         typer.echo(f'dav2: {error}', err=True)
         raise typer.Exit(1) from error

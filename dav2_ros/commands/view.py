@@ -12,16 +12,13 @@ from typing import Annotated
 
 import typer
 
-from dav2_ros.bags import BagError
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.engines import ENGINES
-from dav2_ros.estimator import DepthEstimator
-from dav2_ros.frames import Frame
-from dav2_ros.media.images import MediaError
-from dav2_ros.models import checkpoints
-from dav2_ros.models.registry import BUNDLED
+from dav2_ros.commands.options import Engine, Params, ParamsFile, one_sentence
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.parameters.read import read_parameters
+from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.view.scene import Moment, Scene, ViewError
-from dav2_ros.view.timeline import depth_topic, estimated, filmed, is_recording, recorded
+from dav2_ros.view.timeline import depth_topic, estimated, filmed, is_recording, recorded, recorded_frames
 
 
 def view(
@@ -35,7 +32,7 @@ def view(
         str,
         typer.Option(help='Estimate with this model, even if the recording holds depth; else with the bundled one.'),
     ] = '',
-    engine: Annotated[str, typer.Option(help=f'What runs it: auto, {", ".join(ENGINES)}.')] = 'auto',
+    engine: Engine = None,
     hfov: Annotated[
         float, typer.Option(min=1, max=179, help='Horizontal field of view, degrees, of what does not say it.')
     ] = 60.0,
@@ -43,41 +40,47 @@ def view(
     far: Annotated[float, typer.Option(help='Metres at the far end of the colours.')] = 40.0,
     stride: Annotated[int, typer.Option(min=1, max=16, help='Every n-th point of every n-th row.')] = 2,
     most: Annotated[int, typer.Option(min=0, help='Stop after so many moments; 0: show all.')] = 0,
+    params_file: ParamsFile = None,
+    param: Params = None,
 ) -> None:
     """Look at depth along time in Rerun: picture, depth, cloud, the camera's frustum, latency and scale as curves.
 
     Of a recording its depth is shown, with the pictures and the stats of the same stamps; where there is none, or with
-    --model, depth is estimated.
+    --model or parameters (-p), depth is estimated.
     """
     if not 0 < near < far:
         raise typer.BadParameter(f'near {near:g} m and far {far:g} m are no range: choose 0 < near < far.')
-    try:
-        with ExitStack() as opened:
-            moments = _moments(opened, source, topic, image_topic, model, engine, hfov)
-            scene = opened.enter_context(Scene(source.name, save, (near, far), stride))
-            count = _show(scene, islice(moments, most or None))
-    except (BagError, MediaError, ViewError, OSError) as error:
-        typer.echo(f'dav2: {error}', err=True)
-        raise typer.Exit(1) from error
+    with one_sentence(), ExitStack() as opened:
+        params, _ = read_parameters(
+            OfflineParameters, params_file, param or [], model=model or None, engine=engine, assumed_hfov_deg=hfov
+        )
+        estimates = bool(model or param or params_file)
+        moments = _moments(opened, source, topic, image_topic, params, hfov, estimates=estimates)
+        scene = opened.enter_context(Scene(source.name, save, (near, far), stride))
+        count = _show(scene, islice(moments, most or None))
     typer.echo(f'{source}: {count} moments{f"; {save}, to be opened with `rerun {save}`" if save else ""}')
 
 
 def _moments(
-    opened: ExitStack, source: Path, topic: str, image_topic: str, model: str, engine: str, hfov_deg: float
+    opened: ExitStack,
+    source: Path,
+    topic: str,
+    image_topic: str,
+    params: OfflineParameters,
+    hfov_deg: float,
+    *,
+    estimates: bool,
 ) -> Iterable[Moment]:
     if not source.exists():
         raise ViewError(f'There is nothing at {source}.')
-    frames: Iterable[Frame]
     if is_recording(source):
         bag = opened.enter_context(BagReader(source))
-        if not model and (topic := topic or depth_topic(bag)):
+        if not estimates and (topic := topic or depth_topic(bag)):
             return recorded(bag, topic)
-        frames = bag.frames(image_topic)
+        frames = recorded_frames(bag, params, image_topic)
     else:
         frames = filmed(source, hfov_deg)
-    checkpoint = checkpoints.load(model or BUNDLED)
-    estimator = DepthEstimator(checkpoint, engine=engine, assumed_hfov_deg=hfov_deg)
-    return estimated(frames, opened.enter_context(estimator))
+    return estimated(frames, opened.enter_context(DepthPipeline(params)))
 
 
 def _show(scene: Scene, moments: Iterable[Moment]) -> int:

@@ -11,11 +11,14 @@ from typing import Annotated
 
 import typer
 
+from dav2_ros.commands.options import Params, ParamsFile, one_sentence
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import PRECISIONS
 from dav2_ros.models.registry import BUNDLED
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.parameters.read import read_parameters
 from dav2_ros.web.limits import Limits
-from dav2_ros.web.service import Desk, check_model, local_models
+from dav2_ros.web.service import DepthService, check_model, local_models
 
 
 def web(
@@ -26,8 +29,10 @@ def web(
     ] = False,
     model: Annotated[str, typer.Option(help='Name of a metric model, or a file, that is chosen at first.')] = BUNDLED,
     engine: Annotated[str, typer.Option(help=f'What runs it at first: auto, {", ".join(ENGINES)}.')] = 'auto',
-    device: Annotated[str, typer.Option(help='auto, cpu, cuda, ...: see dav2 verify.')] = 'auto',
-    precision: Annotated[str, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = 'auto',
+    device: Annotated[str | None, typer.Option(help='auto, cpu, cuda, ...: see dav2 verify.')] = None,
+    precision: Annotated[str | None, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = None,
+    params_file: ParamsFile = None,
+    param: Params = None,
     max_upload: Annotated[int, typer.Option(min=1, help='MB that one file may have.')] = Limits.upload_mb,
     max_frames: Annotated[int, typer.Option(min=1, help='Frames that a video may have.')] = Limits.video_frames,
 ) -> None:
@@ -36,6 +41,8 @@ def web(
     It asks for nothing from anybody but this machine, and gives away no file but what its visitors uploaded and what
     came of it; all of that is deleted when it ends.
     """
+    with one_sentence():
+        params, _ = read_parameters(OfflineParameters, params_file, param or [], device=device, precision=precision)
     file = Path(model) if Path(model).is_file() else None
     if not file:
         check_model(model, local_models())
@@ -53,7 +60,7 @@ def web(
             typer.echo(f'dav2: The page needs Gradio: pip install "dav2_ros[web]" ({error}).', err=True)
             raise typer.Exit(1) from error
         serve(
-            Desk(Path(home), limits, model=file, device=device, precision=precision),
+            DepthService(Path(home), limits, model=file, params=params),
             host=host,
             port=port,
             share=share,

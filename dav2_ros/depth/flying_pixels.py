@@ -32,7 +32,7 @@ class FlyingPoints:
     """
 
     def __init__(self) -> None:
-        self._shape: tuple[int, int] | None = None
+        self._shape: tuple[int, ...] = ()
 
     def _keep(self, shape: tuple[int, int]) -> None:
         if self._shape == shape:
@@ -52,8 +52,8 @@ class FlyingPoints:
         near, step = self._coarse, self._step
         np.divide(1.0, z_m, out=self._near)  # inverse depth: 0 for +inf
         near[...] = self._near[::step, ::step]
-        holes = np.isnan(near)
-        holes = holes if holes.any() else None
+        unknown = np.isnan(near)
+        holes = unknown if unknown.any() else None
         self._mask.fill(False)
         for axis in (0, 1):
             if near.shape[axis] > 2 * REACH:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From what the network says to metres of the camera: corrected, far is infinite, what was not seen is unknown."""
+"""Turn the network's output into metres of the camera: focal length corrected, far +inf, what was not seen NaN."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ import numpy as np
 
 from dav2_ros.models.info import SATURATED
 
+FOCAL_CORRECTIONS = ('auto', 'always', 'never')  # not on and off: YAML takes those for booleans
 
-def to_metres(z_net_m: np.ndarray, factor: float, max_depth_m: float, max_range_m: float | None = None) -> np.ndarray:
-    """Return a new array of metres: corrected for the camera, +inf where the network or the range only says "far"."""
+
+def to_metres(z_net_m: np.ndarray, focal_factor: float, max_depth_m: float) -> np.ndarray:
+    """Return a new array (H, W) of metres: corrected for the camera, +inf where the network only says "far"."""
     far = z_net_m >= SATURATED * max_depth_m
-    z_m = z_net_m * np.float32(factor)
-    if max_range_m is not None:
-        far |= z_m > max_range_m
+    z_m = z_net_m * np.float32(focal_factor)
     z_m[far] = np.inf
     return z_m
+
+
+def limit_range(z_m: np.ndarray, max_range_m: float) -> None:
+    """Make depth beyond `max_range_m` +inf, in place, unless that is 0 (REP 117)."""
+    if max_range_m:
+        z_m[z_m > max_range_m] = np.inf
 
 
 def mask_unseen(z_m: np.ndarray, seen: np.ndarray | None) -> None:

@@ -64,11 +64,11 @@ class Steadier:
         now[np.isinf(now)] = np.nan
         passed_s, self._stamp_ns = 1e-9 * (depth.stamp_ns - self._stamp_ns), depth.stamp_ns
         self.factor = 1.0
-        if still is None or self._level is None:
+        if still is None or self._level is None or self._last_m is None:
             self._level, self._frames, self._waiting = now, 1, NOTHING
         else:
             self._steady_depth(z_m, now, still, passed_s)
-            self._steady_borders(depth, still, step)
+            self._steady_borders(depth, self._last_m, still, step)
         self._last_m = z_m.copy() if self._last_m is None else self._last_m
         np.copyto(self._last_m, z_m)
         return depth
@@ -92,9 +92,9 @@ class Steadier:
         level -= np.float32(share) * off
         np.copyto(level, now + np.float32(common), where=~told)
 
-    def _steady_borders(self, depth: DepthMap, still: np.ndarray, step: int) -> None:
+    def _steady_borders(self, depth: DepthMap, last_m: np.ndarray, still: np.ndarray, step: int) -> None:
         """Keep what the last map said of a still pixel until PATIENCE maps say otherwise."""
-        z_m, last_m = depth.z_m.ravel(), self._last_m.ravel()
+        z_m, last_m = depth.z_m.ravel(), last_m.ravel()
         other = np.flatnonzero(_kind(z_m) != _kind(last_m))
         rows, columns = np.divmod(other, depth.z_m.shape[1])
         rows, columns = np.minimum(rows // step, still.shape[0] - 1), np.minimum(columns // step, still.shape[1] - 1)

@@ -70,8 +70,8 @@ class StillCells:
         telling = cv2.resize(textured.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
         hot = cv2.resize((textured & (self._heat > 0.0)).astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
         told = telling > SOME_TEXTURE
-        sure = np.count_nonzero(told) - ENOUGH
-        return sure > 0 and np.count_nonzero(told & (hot > STIRRED * telling)) <= MOVED * sure
+        sure = int(np.count_nonzero(told)) - ENOUGH
+        return sure > 0 and int(np.count_nonzero(told & (hot > STIRRED * telling))) <= MOVED * sure
 
 
 def _exposure(now: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -46,15 +46,16 @@ def boundary_score(z_m: np.ndarray, true_m: np.ndarray) -> BoundaryScore | None:
         precision, recall = [], []
         for ratio, true_ratio in zip(ratios, true_ratios):
             found, true = ratio > factor, true_ratio > factor
-            right = np.count_nonzero(found & true)
-            precision.append(right / max(np.count_nonzero(found), 1))
-            recall.append(right / max(np.count_nonzero(true), 1))
+            right = int(np.count_nonzero(found & true))
+            precision.append(right / max(int(np.count_nonzero(found)), 1))
+            recall.append(right / max(int(np.count_nonzero(true)), 1))
             any_true |= bool(true.any())
         p, r = float(np.mean(precision)), float(np.mean(recall))
         scores[k] = (2 * p * r / (p + r) if p + r else 0.0, p, r)
     if not any_true:
         return None
-    return BoundaryScore(*(weights @ scores).tolist(), *boundary_distances(z_m, true_m))
+    f1, precision_all, recall_all = (weights @ scores).tolist()
+    return BoundaryScore(f1, precision_all, recall_all, *boundary_distances(z_m, true_m))
 
 
 def boundary_distances(z_m: np.ndarray, true_m: np.ndarray) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -28,8 +29,9 @@ def flicker(maps: Iterable[np.ndarray], truths: Iterable[np.ndarray] | None = No
     With truths, the change of log depth is that beyond the truth's own, where the truth is finite, and a flip is one
     that the truth's own pixel does not make. Raises ValueError for fewer than two frames.
     """
-    steps, flips, pairs, before = [], 0.0, 0, None
-    for z_m, true_m in zip(maps, truths or iter(lambda: None, 0)):
+    steps: list[np.ndarray] = []
+    flips, pairs, before = 0.0, 0, None
+    for z_m, true_m in zip(maps, truths or repeat(None)):
         now = _seen(z_m), None if true_m is None else _seen(true_m)
         if before is not None:
             change, flipped = _change(before[0], now[0])

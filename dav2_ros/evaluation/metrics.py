@@ -58,6 +58,6 @@ def depth_metrics(
 
 def mean(metrics: Sequence[DepthMetrics]) -> DepthMetrics:
     """Average over frames, each frame counting once; pixels are summed."""
-    names = [f.name for f in dataclasses.fields(DepthMetrics)]
+    names = [f.name for f in dataclasses.fields(DepthMetrics) if f.name != 'pixels']
     values = {name: float(np.mean([getattr(m, name) for m in metrics])) for name in names}
-    return DepthMetrics(**{**values, 'pixels': sum(m.pixels for m in metrics)})
+    return DepthMetrics(pixels=sum(m.pixels for m in metrics), **values)

@@ -42,7 +42,8 @@ class Crop:
                 'choose another --protocol.'
             )
         scale = (1, 1) if self.size else (height, width)
-        return tuple(slice(int(scale[k] * a), int(scale[k] * b)) for k, (a, b) in enumerate((self.rows, self.columns)))
+        rows, columns = (slice(int(n * a), int(n * b)) for n, (a, b) in zip(scale, (self.rows, self.columns)))
+        return rows, columns
 
     def __str__(self) -> str:
         if self.size:
@@ -82,7 +83,7 @@ class Protocol:
 
     def aligned_by(self, kind: str, how: str) -> Protocol:
         """Return this protocol with another alignment for models of a kind."""
-        return replace(self, **{kind: how})
+        return replace(self, metric=how) if kind == 'metric' else replace(self, relative=how)
 
     def sentence(self, kind: str = 'metric') -> str:
         """Say all that is needed to make the number again."""

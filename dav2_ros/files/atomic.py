@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are whole under their own name, or not there."""
+"""Write files that are whole under their own name, or not there."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 
-def write_file(path: Path, data: bytes | memoryview) -> None:
-    """Write beside `path`, in its folder, then rename; raises OSError and leaves nothing where that fails."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Give a path beside `path`, with its suffix, to write to; it is renamed once all went well, removed otherwise.
+
+    The folder is made. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.stem}.{os.getpid()}.part{path.suffix}')
     try:
-        part.write_bytes(data)
+        yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_file(path: Path, data: bytes | memoryview) -> None:
+    """Write beside `path`, then rename; raises OSError and leaves nothing where that fails."""
+    with written_beside(path) as part:
+        part.write_bytes(data)
 
 
 def plain(value: object) -> object:

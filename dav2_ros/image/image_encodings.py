@@ -91,10 +91,9 @@ def pixels(msg: Any, encoding: Encoding) -> np.ndarray:
         raise ValueError(
             f'A {msg.encoding} image of {msg.width}x{msg.height} halves a colour sample: publish even sides.'
         )
-    shape, strides = (rows, msg.width), (msg.step, pixel)
-    if encoding.channels > 1:
-        shape, strides = (*shape, encoding.channels), (*strides, dtype.itemsize)
-    return np.ndarray(shape, dtype, msg.data, 0, strides)
+    if encoding.channels == 1:
+        return np.ndarray((rows, msg.width), dtype, msg.data, 0, (msg.step, pixel))
+    return np.ndarray((rows, msg.width, encoding.channels), dtype, msg.data, 0, (msg.step, pixel, dtype.itemsize))
 
 
 def to_rgb(pixels: np.ndarray, encoding: Encoding) -> np.ndarray:

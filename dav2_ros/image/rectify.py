@@ -95,9 +95,12 @@ class Rectification:
         self._max_hfov_rad, self._say = max_hfov_rad, say
         self._key: tuple | None = None
 
-    def apply(self, frame: Frame, info: Any) -> tuple[Frame, InfoFields]:
-        """Rectify a frame of a calibrated camera to P and R of its CameraInfo, or to a narrower pinhole."""
-        self._keep(frame.camera, info)
+    def apply(self, frame: Frame, info: Any | None) -> tuple[Frame, InfoFields]:
+        """Rectify a frame of a calibrated camera to P and R of its CameraInfo, or to a narrower pinhole.
+
+        Without a CameraInfo it is the pinhole of the camera's own K.
+        """
+        self._keep(frame.camera, info or _without_projection(frame.camera))
         rectifier, target = self._rectifier, self._rectifier.target
         k, p = target.k.ravel(), self._projection.ravel()
         made = InfoFields(target.width, target.height, 'plumb_bob', np.zeros(5), k, np.eye(3).ravel(), p)
@@ -123,3 +126,11 @@ class Rectification:
             f'{100 * seen.mean():.0f} % of it.'
         )
         self._key = key
+
+
+def _without_projection(camera: Camera) -> InfoFields:
+    """Describe a camera of which nobody knows P and R."""
+    d = np.array(camera.distortion)
+    return InfoFields(
+        camera.width, camera.height, camera.distortion_model, d, camera.k.ravel(), np.zeros(9), np.zeros(12)
+    )

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the network is shown of a frame, and what is asked of its depth."""
+"""Describe what the network is shown of a frame, and what is asked of its depth."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,29 +17,27 @@ SQUARE = 0.02  # fy / fx this close to 1 is a calibration's noise, not the shape
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """A frame, and how its depth is estimated.
+class EstimateRequest:
+    """A frame, how it becomes the network's input, and how its depth is estimated; `DepthEstimator.request` makes it.
 
     Args:
-        max_range_m: beyond it, or the model's own range, depth is +inf.
-        confidence: one of confidence.VARIANTS, or '' for none. The full variant looks at the mirrored picture as well:
+        plan: how the upright picture is resized.
+        focal_factor: what the network's depth is multiplied by for this camera's focal length.
+        confidence: one of confidence.VARIANTS, or '' for none. The full variant estimates the mirrored picture as well:
             the engine's time twice.
-        min_confidence: depth less sure than this is NaN, where there is confidence.
+        min_confidence: depth of less confidence than this is NaN, where there is confidence.
         turns: counter-clockwise quarter turns that bring the picture upright, for a camera mounted on its head (2) or
             its side (1, 3). The network sees it upright; depth belongs to the picture as it came.
-        assumed_hfov_rad: horizontal field of view where the frame has no camera.
+        info: the CameraInfo of the frame, or what stands for it, for who publishes depth with it.
     """
 
     frame: Frame
-    max_range_m: float | None = None
+    plan: ResizePlan
+    focal_factor: float = 1.0
     confidence: str = ''
     min_confidence: float = 0.0
     turns: int = 0
-    assumed_hfov_rad: float = math.radians(60.0)
-
-    def plan(self, size: int) -> ResizePlan:
-        """Return how the upright picture becomes the input of a network of this size."""
-        return plan_of(*self.frame.rgb.shape[:2], self.frame.camera, self.turns, size)
+    info: Any | None = None
 
     def pictures(self) -> list[np.ndarray]:
         """Return what the network is shown: the upright picture (H, W, 3), after its mirror image if that is wanted."""
@@ -51,7 +49,7 @@ class Look:
         return np.ascontiguousarray(np.rot90(z_net_m, -self.turns)) if self.turns else z_net_m
 
 
-def plan_of(height: int, width: int, camera: Camera | None, turns: int, size: int) -> ResizePlan:
+def resize_plan(height: int, width: int, camera: Camera | None, turns: int, size: int) -> ResizePlan:
     """Plan for pictures of this shape, once they are upright; pixels that are not square become square by it."""
     if turns % 2:
         height, width = width, height

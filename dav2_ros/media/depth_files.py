@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a depth map on disk."""
+"""Write depth maps as files: arrays, pictures, point clouds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.cloud.cloud import CloudMaker
+from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.depth.colour import colourise, greyscale
 from dav2_ros.files.atomic import write_file
 from dav2_ros.frames import DepthMap
@@ -17,7 +18,7 @@ from dav2_ros.media.images import write_depth_npy, write_depth_png, write_png
 
 
 @dataclass(frozen=True)
-class Look:
+class ColourStyle:
     """How depth is painted."""
 
     near_m: float
@@ -32,14 +33,15 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Results:
+class DepthFiles:
     """The files of one picture, below a folder, each named NAME_depth.npy and so on."""
 
     out: Path
-    look: Look
+    style: ColourStyle
     npy: bool = True
     png: bool = True
     ply: bool = False
+    cloud: CloudOptions = field(default_factory=CloudOptions)
 
     def write(self, name: Path, rgb: np.ndarray, depth: DepthMap) -> None:
         """Write them, each beside and then renamed; raises OSError."""
@@ -50,8 +52,8 @@ class Results:
         if self.png:
             write_depth_png(Path(f'{stem}_depth.png'), depth.z_m)
         if self.ply:
-            write_file(Path(f'{stem}_cloud.ply'), ply(make_cloud(depth, rgb)))
-        write_png(Path(f'{stem}_color.png'), self.look.paint(rgb, depth.z_m))
+            write_file(Path(f'{stem}_cloud.ply'), ply(CloudMaker().make(depth, rgb, self.cloud)))
+        write_png(Path(f'{stem}_color.png'), self.style.paint(rgb, depth.z_m))
 
     def __str__(self) -> str:
         kinds = [kind for kind, wanted in (('_depth.npy', self.npy), ('_depth.png', self.png)) if wanted]

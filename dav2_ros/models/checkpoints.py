@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dav2_ros.models.files import is_safetensors, read_tensors, sha256_of
 from dav2_ros.models.info import METADATA_KEY, read_info
@@ -187,9 +187,11 @@ def _check_recorded(path: Path, sha256: str) -> None:
 
 def _check_stated(path: Path, known: ModelInfo, stated: ModelInfo, by_name: bool) -> None:
     """Refuse what the user states where the file or the registry knows otherwise."""
+    pairs: list[tuple[str, Any, Any]]
     pairs = [(field, getattr(known, field), getattr(stated, field)) for field in ('kind', 'preset', 'max_depth_m')]
     if stated.f_train_px is not None and known.f_train_px is not None:
-        pairs.append(('f_train_px / train_size', *(round(i.f_train_px / i.train_size, 3) for i in (known, stated))))
+        shares = known.f_train_px / known.train_size, stated.f_train_px / stated.train_size
+        pairs.append(('f_train_px / train_size', round(shares[0], 3), round(shares[1], 3)))
         pairs.append(('canonical', known.canonical, stated.canonical))
     for field, fact, claim in pairs:
         if fact == claim:

@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dav2_ros.models.info import ModelError, ModelInfo, read_info
 
@@ -29,7 +30,7 @@ def _official() -> list[ModelInfo]:
     Licences: Small is Apache-2.0. For Base and Large the README says CC-BY-NC-4.0; for the metric ones it says nothing
     and some repository cards disagree, so everything that is not Small is treated as non-commercial.
     """
-    found = []
+    found: list[ModelInfo] = []
     for size, preset in (('Small', 'vits'), ('Base', 'vitb'), ('Large', 'vitl')):
         license = 'Apache-2.0' if size == 'Small' else 'CC-BY-NC-4.0'
         for name, theirs, hf, max_depth_m, f_px in (
@@ -37,7 +38,7 @@ def _official() -> list[ModelInfo]:
             ('metric-indoor-', 'Metric-Hypersim-', 'Metric-Indoor-', 20.0, HYPERSIM_F_PX),
             ('metric-outdoor-', 'Metric-VKITTI-', 'Metric-Outdoor-', 80.0, VKITTI_F_PX),
         ):
-            facts = {
+            facts: dict[str, Any] = {
                 'preset': preset,
                 'kind': 'metric' if max_depth_m else 'relative',
                 'max_depth_m': max_depth_m,
@@ -81,7 +82,7 @@ def hash_record(path: Path) -> Path:
 
 def own_models() -> dict[str, ModelInfo]:
     """List the user's own models: files NAME/NAME.safetensors in models_home() that say in themselves what they are."""
-    found = {}
+    found: dict[str, ModelInfo] = {}
     for path in sorted(models_home().glob('*/*.safetensors')):
         if path.stem == path.parent.name and path.stem not in REGISTRY:
             try:

@@ -33,6 +33,7 @@ from dav2_ros.bags import DEMO_BAG, BagError
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded, Stored
 from dav2_ros.bags.storage.writer import profiles
+from dav2_ros.frames import ns_of
 
 MATCHED_S = 0.3  # matched on this side; the other side may need a moment more before it receives
 LATCHED_DEPTH = 100  # messages that a latecomer gets of a latched topic
@@ -132,7 +133,7 @@ class Player:
 
 def _moment_ns(recorded: Recorded, message: Any) -> int:
     header = getattr(message, 'header', None)
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec if header else recorded.log_ns
+    return ns_of(header.stamp) if header else recorded.log_ns
 
 
 def _profile(stored: Stored) -> QoSProfile:

@@ -1,59 +1,64 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera of the node: its topics, calibration, scale, and how it is."""
+"""One camera of the node: its topics, its pipeline, and how it is."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from dav2_ros.depth.postprocess import Finish
-from dav2_ros.estimator import DepthEstimator, Timings
-from dav2_ros.frames import DepthMap
-from dav2_ros.image.request import Look
+from dav2_ros.estimator import DepthEstimator, Estimate
+from dav2_ros.image.request import EstimateRequest
 from dav2_ros.image.resize import ResizePlan
+from dav2_ros.nodes.declare import parameters_of_camera
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.inputs import Inputs
 from dav2_ros.nodes.outputs import Outputs
-from dav2_ros.parameters.cameras import given_to
-from dav2_ros.parameters.estimator import TURNS
+from dav2_ros.nodes.scale import scale_facts, scale_warnings
 from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.pipeline import DepthPipeline
+from dav2_ros.scale.kalman import Scale
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """An image that was decoded, and waits for its depth."""
+class DecodedImage:
+    """An image that waits for its depth."""
 
-    look: Look
-    info: CameraInfo | None
+    request: EstimateRequest
     header: Header
     decoding_ms: float
 
 
-class Channel:
-    """What one camera shows, and what becomes of it. `look` and `publish` are for one thread.
+class CameraChannel:
+    """One camera's topics and pipeline. `request` is for one thread, `publish` for one, in the order of the images.
 
     Raises ValueError, one sentence, for parameters of its own that no camera can have.
     """
 
     def __init__(
-        self, node: Node, camera: str, given: DepthNodeParameters, on_demand: Callable[[], None], health: Health
+        self,
+        node: Node,
+        camera: str,
+        params: DepthNodeParameters,
+        estimator: DepthEstimator,
+        on_demand: Callable[[], None],
+        health: Health,
     ) -> None:
         self._node, self.camera, self.health = node, camera, health
-        self.change(given)
+        self._params = parameters_of_camera(node, camera, params)
+        self._pipeline = DepthPipeline(self._params, estimator, log=node.get_logger().info)
         self.plan: ResizePlan | None = None  # of its last picture
+        self._scale: Scale | None = None  # of its last depth
         namespace = f'{camera}/' if camera else ''
-        self._finish = Finish()
-        self.outputs = Outputs(node, namespace, self._given, on_demand, health)
-        self.inputs = Inputs(node, namespace, self._given, health)
+        self.outputs = Outputs(node, namespace, self._params, on_demand, health)
+        self.inputs = Inputs(node, namespace, self._params, health)
 
-    def __enter__(self) -> Channel:
+    def __enter__(self) -> CameraChannel:
         self.outputs.__enter__()
         return self
 
@@ -61,9 +66,10 @@ class Channel:
         self.inputs.ignore()
         self.outputs.__exit__(*error)
 
-    def change(self, given: DepthNodeParameters) -> None:
+    def change(self, params: DepthNodeParameters) -> None:
         """Take other parameters, from the next frame on."""
-        self._given = given_to(self._node, self.camera, given)
+        self._params = parameters_of_camera(self._node, self.camera, params)
+        self._pipeline.change(self._params)
 
     def follow_demand(self, on_image: Callable[[Image], None]) -> None:
         """Hold subscriptions exactly while somebody wants an output."""
@@ -71,50 +77,47 @@ class Channel:
         if self.inputs.listening and not wanted:
             self.inputs.ignore()
         elif wanted and not self.inputs.listening:
+            self._pipeline.reset()
+            self._scale = None
             self.inputs.listen(on_image)
 
-    def look(self, image: Image | CompressedImage, size: int) -> Shown:
+    def request(self, image: Image | CompressedImage) -> DecodedImage:
         """Decode an image, and say what is asked of its depth; raises ValueError, one sentence."""
-        started_ms, given = now_ms(), self._given
+        started_ms = now_ms()
         frame, info = self.inputs.frame(image)
-        wanted = given.confidence if self.outputs.wants_confidence() or given.min_confidence else ''
-        look = Look(
-            frame,
-            confidence=wanted,
-            min_confidence=given.min_confidence,
-            turns=TURNS[given.turn_upright],
-            assumed_hfov_rad=math.radians(given.assumed_hfov_deg),
-        )
-        self.plan = look.plan(size)
-        return Shown(look, info, image.header, now_ms() - started_ms)
+        request = self._pipeline.request(frame, info, confidence=self.outputs.wants_confidence())
+        self.plan = request.plan
+        return DecodedImage(request, image.header, now_ms() - started_ms)
 
-    def publish(self, shown: Shown, depth: DepthMap, timings: Timings, estimator: DepthEstimator) -> None:
+    def publish(self, decoded: DecodedImage, estimate: Estimate) -> None:
         """Bring depth to right metres, and make every output that somebody wants."""
-        given, header, frame = self._given, shown.header, shown.look.frame
-        depth = self._finish.apply(depth, frame.rgb, given)
-        depth, scale = self.inputs.scaling.correct(depth, given.max_range_m)
-        estimated_ms = now_ms()
-        self.outputs.publish_depth(depth, shown.info, header, given)
-        latency_ms = 1e-6 * (self._node.get_clock().now().nanoseconds - frame.stamp_ns)
-        self.outputs.publish_scale(scale, header)
-        self.outputs.publish_views(depth, frame, header, given)
+        params, header, request = self._params, decoded.header, decoded.request
+        measurement, missing = self.inputs.reference.at(request.frame.stamp_ns, request.frame.frame_id)
+        result = self._pipeline.finish(request, estimate, measurement, missing)
+        self._scale = result.scale
+        finished_ms = now_ms()
+        self.outputs.publish_depth(result, header, params)
+        latency_ms = 1e-6 * (self._node.get_clock().now().nanoseconds - result.frame.stamp_ns)
+        self.outputs.publish_scale(result.scale, header)
+        self.outputs.publish_views(result, header, params)
         published_ms = now_ms()
-        self.health.processed(latency_ms, timings.engine_ms)
+        self.health.processed(latency_ms, result.stats.engine_ms)
         if self.outputs.wants_stats():
-            about, counts = estimator.describe(self.plan), self.health.counts
             self.outputs.publish_stats(
+                result,
                 header,
-                depth,
-                pre_ms=shown.decoding_ms + timings.pre_ms,
-                engine_ms=timings.engine_ms,
-                post_ms=timings.post_ms,
-                publish_ms=published_ms - estimated_ms,
+                decoding_ms=decoded.decoding_ms,
+                publish_ms=published_ms - finished_ms,
                 latency_ms=latency_ms,
-                scale=scale.applied,
-                focal_correction=estimator.focal_factor(shown.look),
-                **{f'frames_{kind}': counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
-                **{key: about[key] for key in ('model', 'engine', 'precision')},
             )
+
+    def scale_facts(self) -> dict[str, str]:
+        """Tell diagnostics the last scale."""
+        return scale_facts(self._scale)
+
+    def scale_warnings(self) -> dict[str, str]:
+        """Tell diagnostics why there is no trusted scale, by cause."""
+        return scale_warnings(self._scale)
 
 
 def now_ms() -> float:

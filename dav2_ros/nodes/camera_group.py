@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a configured node holds, and the way of images through it: each camera's own, and the estimator of all."""
+"""Take images of one or several cameras through one estimator, and publish what comes of them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ from contextlib import ExitStack
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-from dav2_ros.estimator import Timings
+from dav2_ros.estimator import Estimate
 from dav2_ros.files.prefetch import Behind
-from dav2_ros.frames import DepthMap
-from dav2_ros.nodes.camera_channel import Channel, Shown
+from dav2_ros.nodes.camera_channel import CameraChannel, DecodedImage
 from dav2_ros.nodes.declare import declare_own
 from dav2_ros.nodes.diagnostics import Health
-from dav2_ros.parameters.estimator import make_estimator
 from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.pipeline import make_estimator
 
 USUAL_SIZE = (480, 640)  # the engine is opened for it at configure, and anew where a camera has another aspect ratio
 
 
-Estimated = tuple[Channel, tuple[DepthMap, Timings]]
-
-
-class Pipeline:
+class CameraGroup:
     """The cameras' topics and the estimator. `process` and `finish` are for one thread.
 
     What several cameras get is published on a thread of its own, while the engine works on what came next.
@@ -36,20 +32,26 @@ class Pipeline:
     def __init__(
         self,
         node: Node,
-        given: DepthNodeParameters,
+        params: DepthNodeParameters,
         on_demand: Callable[[], None],
         healths: Mapping[str, Health],
     ) -> None:
-        declare_own(node, given)
+        declare_own(node, params)
         self._context = node.context
         with ExitStack() as opened:
             log = node.get_logger()
             self.estimator = opened.enter_context(
-                make_estimator(given, batch=given.batch, background=True, say=log.info, warn=log.warning)
+                make_estimator(
+                    params.estimator,
+                    batch=params.cameras.batch,
+                    background=True,
+                    log=log.info,
+                    warn=log.warning,
+                )
             )
             self.estimator.prepare(*USUAL_SIZE)
             self.channels = {
-                camera: opened.enter_context(Channel(node, camera, given, on_demand, health))
+                camera: opened.enter_context(CameraChannel(node, camera, params, self.estimator, on_demand, health))
                 for camera, health in healths.items()
             }
             self._publisher = opened.enter_context(Behind(most=1)) if len(self.channels) > 1 else None
@@ -59,57 +61,60 @@ class Pipeline:
         """Leave the graph and free the model."""
         self._opened.close()
 
-    def change(self, given: DepthNodeParameters) -> None:
+    def change(self, params: DepthNodeParameters) -> None:
         """Take other parameters, from the next frames on."""
         for channel in self.channels.values():
-            channel.change(given)
+            channel.change(params)
 
     def process(self, images: Mapping[str, Image | CompressedImage]) -> None:
         """Turn one image of each of some cameras into every output that somebody wants, or count it as failed."""
-        shown = {}
+        decoded = {}
         for camera, image in images.items():
             channel = self.channels[camera]
             try:
-                shown[channel] = channel.look(image, self.estimator.size)
+                decoded[channel] = channel.request(image)
             except Exception as error:  # a bad frame: the next one gets its chance
                 channel.health.failed(sentence(error))
         self.estimator.keep({channel.plan for channel in self.channels.values() if channel.plan})
         if len(self.channels) > 1:  # or the others would wait while the engine of a new shape opens
-            for channel in [channel for channel in shown if not self.estimator.begin(channel.plan)]:
-                del shown[channel]
+            for channel in [channel for channel in decoded if not self.estimator.begin(channel.plan)]:
+                del decoded[channel]
                 channel.health.dropped('while its engine opens')
         if self._publisher:
-            self._publisher.call(self._publish, shown, list(self._estimate(shown)))
+            self._publisher.call(self._publish, decoded, list(self._estimate(decoded)))
         else:
-            self._publish(shown, self._estimate(shown))
+            self._publish(decoded, self._estimate(decoded))
 
     def finish(self) -> None:
         """Wait until all that was estimated is published."""
         if self._publisher:
             self._publisher.rest()
 
-    def _publish(self, shown: Mapping[Channel, Shown], estimated: Iterable[Estimated]) -> None:
-        for channel, (depth, timings) in estimated:
+    def _publish(
+        self, decoded: Mapping[CameraChannel, DecodedImage], estimated: Iterable[tuple[CameraChannel, Estimate]]
+    ) -> None:
+        for channel, estimate in estimated:
             try:
-                channel.publish(shown[channel], depth, timings, self.estimator)
+                channel.publish(decoded[channel], estimate)
             except Exception as error:
                 if self._context.ok():  # or a signal ended it in the middle of a frame
                     channel.health.failed(sentence(error))
 
-    def _estimate(self, shown: Mapping[Channel, Shown]) -> Iterator[Estimated]:
+    def _estimate(self, decoded: Mapping[CameraChannel, DecodedImage]) -> Iterator[tuple[CameraChannel, Estimate]]:
         """Give depth of all together; if that fails, of each alone: no camera fails for another's picture."""
         try:
-            yield from zip(shown, self.estimator.estimate_many([each.look for each in shown.values()]), strict=True)
+            requests = [image.request for image in decoded.values()]
+            yield from zip(decoded, self.estimator.estimate_many(requests), strict=True)
         except Exception as error:
-            if len(shown) > 1:
-                for channel, each in shown.items():
-                    yield from self._estimate({channel: each})
+            if len(decoded) > 1:
+                for channel, image in decoded.items():
+                    yield from self._estimate({channel: image})
                 return
-            for channel in shown:
+            for channel in decoded:
                 channel.health.failed(sentence(error))
                 self._replace_engine(channel, sentence(error))
 
-    def _replace_engine(self, channel: Channel, why: str) -> None:
+    def _replace_engine(self, channel: CameraChannel, why: str) -> None:
         """An engine that threw is in doubt."""
         try:
             self.estimator.replace_engine(why)
@@ -119,7 +124,7 @@ class Pipeline:
     def facts(self, camera: str) -> dict[str, str]:
         """Say for diagnostics what runs, what was proved of it, and what is being built meanwhile."""
         channel = self.channels[camera]
-        facts = {**self.estimator.describe(channel.plan), **channel.inputs.scaling.facts()}
+        facts = {**self.estimator.describe(channel.plan), **channel.scale_facts()}
         state = self.estimator.state_of(channel.plan)
         if not state:
             return facts
@@ -135,7 +140,7 @@ class Pipeline:
     def warnings(self, camera: str) -> dict[str, str]:
         """Say what keeps a camera from its best engine, and from right metres, by cause."""
         channel = self.channels[camera]
-        state, scale = self.estimator.state_of(channel.plan), channel.inputs.scaling.warnings()
+        state, scale = self.estimator.state_of(channel.plan), channel.scale_warnings()
         if not state or not state.failure:
             return scale
         what = state.proved.verdict.what

@@ -24,7 +24,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from dav2_ros.cloud.cloud import CloudMaker
-from dav2_ros.frames import DepthMap
+from dav2_ros.frames import DepthMap, stamp_ns
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
 from dav2_ros.nodes.declare import declare
@@ -33,8 +33,8 @@ from dav2_ros.nodes.doubles import TakesIntegersForDoubles
 from dav2_ros.nodes.mailbox import Worker
 from dav2_ros.nodes.qos import publish, subscribe
 from dav2_ros.nodes.spin import spin
+from dav2_ros.parameter import changed
 from dav2_ros.parameters.cloud import CloudNodeParameters
-from dav2_ros.scale.from_messages import stamp_ns
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 UNPAIRED = 8  # images of one kind that wait for the other
@@ -49,7 +49,7 @@ class Pair:
 
 
 class CloudNode(TakesIntegersForDoubles):
-    """See the module; parameters in cloud_parameters.py."""
+    """See the module; parameters in dav2_ros/parameters/cloud.py."""
 
     def __init__(self, **options) -> None:
         super().__init__('cloud', **options)
@@ -134,7 +134,7 @@ class CloudNode(TakesIntegersForDoubles):
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         values = {change.name: change.value for change in changes}
         try:
-            self.parameters = self.parameters.changed(values, configured=True)
+            self.parameters = changed(self.parameters, values, configured=True)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

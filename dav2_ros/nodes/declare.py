@@ -4,11 +4,19 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dav2_ros.parameter import NEVER, UNCONFIGURED, change_time, choices_text
-from dav2_ros.parameters.cameras import OWN, CamerasParameters
+from dav2_ros.parameter import (
+    NEVER,
+    UNCONFIGURED,
+    ParameterDefinition,
+    build,
+    change_time,
+    choices_text,
+    definitions,
+    replaced,
+)
+from dav2_ros.parameters.cameras import OWN
 from dav2_ros.parameters.node import DepthNodeParameters
 
 if TYPE_CHECKING:
@@ -18,47 +26,16 @@ if TYPE_CHECKING:
 Declared = TypeVar('Declared')
 
 
-def declare(node: Node, kind: type[Declared] = DepthNodeParameters) -> Declared:
+def declare(node: Node, kind: type[Declared]) -> Declared:
     """Declare every parameter with its description and range, and return what the user gave.
 
     Raises ValueError for a value out of bounds, and rclpy's parameter exceptions for one of another type; an integer
     is a double.
     """
-    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
-    values = {}
-    for each in fields(kind):
-        about = each.metadata
-        descriptor = ParameterDescriptor(
-            description=f'{about["meaning"]} It {change_time(about["changes"])}.',
-            additional_constraints=choices_text(about['choices']),
-            read_only=about['changes'] == NEVER,
-        )
-        if about['bounds'] and isinstance(each.default, int):
-            low, high = about['bounds']
-            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
-        elif about['bounds']:
-            low, high = about['bounds']
-            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
-        values[each.name] = _declare(node, each, descriptor)
-    return kind(**values)
+    return build(kind, {name: _declare(node, one, _descriptor(one)) for name, one in definitions(kind).items()})
 
 
-def _declare(node: Node, each: Field, descriptor: ParameterDescriptor) -> Any:
-    from rclpy.parameter import Parameter
-
-    from dav2_ros.nodes.doubles import declare_parameter
-
-    if not isinstance(each.default, tuple):
-        return declare_parameter(node, each.name, each.default, descriptor).value
-    kind = Parameter.Type.STRING_ARRAY  # rclpy takes an empty list for bytes
-    given = node.declare_parameter(each.name, kind, descriptor).value
-    if given is None:
-        node.set_parameters([Parameter(each.name, kind, [])])
-    return tuple(given or ())
-
-
-def declare_own(node: Node, given: CamerasParameters) -> None:
+def declare_own(node: Node, params: DepthNodeParameters) -> None:
     """Declare what each camera may have of its own; raises rclpy's parameter exceptions for a value of another type."""
     from rcl_interfaces.msg import ParameterDescriptor
     from rclpy.parameter import Parameter
@@ -68,9 +45,50 @@ def declare_own(node: Node, given: CamerasParameters) -> None:
     kinds = {
         bool: Parameter.Type.BOOL, int: Parameter.Type.INTEGER, float: Parameter.Type.DOUBLE, str: Parameter.Type.STRING
     }  # fmt: skip
-    shared = {each.name: each for each in fields(given)}
-    for name in (f'{camera}.{own}' for camera in given.cameras for own in OWN):
-        if not node.has_parameter(name):
-            each = shared[name.partition('.')[2]]
-            about = f'{each.metadata["meaning"]} Of this camera alone. It {UNCONFIGURED}.'
-            declare_parameter(node, name, kinds[type(each.default)], ParameterDescriptor(description=about))
+    shared = definitions(type(params))
+    for camera in params.cameras.cameras:
+        for own in OWN:
+            if not node.has_parameter(f'{camera}.{own}'):
+                about = f'{shared[own].meaning} Of this camera alone. It {UNCONFIGURED}.'
+                kind = kinds[type(shared[own].default)]
+                declare_parameter(node, f'{camera}.{own}', kind, ParameterDescriptor(description=about))
+
+
+def parameters_of_camera(node: Node, camera: str, params: DepthNodeParameters) -> DepthNodeParameters:
+    """Return the parameters of one camera: those of all, and its own; raises ValueError that names the camera."""
+    own = {name: node.get_parameter_or(f'{camera}.{name}').value for name in OWN} if camera else {}
+    try:
+        return replaced(params, {name: value for name, value in own.items() if value is not None})
+    except ValueError as error:
+        raise ValueError(f'{camera}.{error}') from None
+
+
+def _descriptor(one: ParameterDefinition) -> ParameterDescriptor:
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    descriptor = ParameterDescriptor(
+        description=f'{one.meaning} It {change_time(one.changes)}.',
+        additional_constraints=choices_text(one.choices),
+        read_only=one.changes == NEVER,
+    )
+    if one.bounds and isinstance(one.default, int):
+        low, high = one.bounds
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    elif one.bounds:
+        low, high = one.bounds
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+    return descriptor
+
+
+def _declare(node: Node, one: ParameterDefinition, descriptor: ParameterDescriptor) -> Any:
+    from rclpy.parameter import Parameter
+
+    from dav2_ros.nodes.doubles import declare_parameter
+
+    if not isinstance(one.default, tuple):
+        return declare_parameter(node, one.name, one.default, descriptor).value
+    kind = Parameter.Type.STRING_ARRAY  # rclpy takes an empty list for bytes
+    value = node.declare_parameter(one.name, kind, descriptor).value
+    if value is None:
+        node.set_parameters([Parameter(one.name, kind, [])])
+    return tuple(value or ())

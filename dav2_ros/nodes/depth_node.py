@@ -23,33 +23,35 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
 from dav2_ros.engines.hot_swap import is_building
-from dav2_ros.nodes.camera_group import Pipeline, sentence
+from dav2_ros.nodes.camera_group import CameraGroup, sentence
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.doubles import TakesIntegersForDoubles
 from dav2_ros.nodes.mailbox import FairWorker
 from dav2_ros.nodes.spin import spin
+from dav2_ros.parameter import changed
 from dav2_ros.parameters.cameras import refuse_own
+from dav2_ros.parameters.node import DepthNodeParameters
 
 DEMAND_S = 0.5  # how often subscribers are counted where the middleware does not tell (Humble)
 
 
 class DepthNode(TakesIntegersForDoubles, LifecycleNode):
-    """See the module; parameters in parameters.py, topics in inputs.py and outputs.py."""
+    """See the module; parameters in dav2_ros/parameters/node.py, topics in inputs.py and outputs.py."""
 
     def __init__(self, **options) -> None:
         super().__init__('depth', **options)
-        self.parameters = declare(self)
+        self.parameters = declare(self, DepthNodeParameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._healths: dict[str, Health] = {}  # by camera
         self._count_anew()
-        self._pipeline: Pipeline | None = None  # while configured
+        self._group: CameraGroup | None = None  # while configured
         self._worker: FairWorker[str, Image] | None = None  # while active
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
+        self.create_timer(self.parameters.start.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self.create_timer(DEMAND_S, self._follow_demand, clock=steady)
-        if self.parameters.autostart:
+        if self.parameters.start.autostart:
             self._autostart = self.create_timer(1e-3, self._start, clock=steady)
 
     # -- transitions
@@ -58,12 +60,12 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
         """Load the model, open the engine, advertise the outputs."""
         self._count_anew()
         try:
-            self._pipeline = Pipeline(self, self.parameters, self._follow_demand, self._healths)
+            self._group = CameraGroup(self, self.parameters, self._follow_demand, self._healths)
         except Exception as error:  # whatever it is, the node stays up and can be configured again
             for health in self._healths.values():
                 health.broken(f'Not configured: {sentence(error)}')
             return TransitionCallbackReturn.FAILURE
-        about = self._pipeline.estimator.describe()
+        about = self._group.estimator.describe()
         del about['why']  # it has said so already
         self.get_logger().info('Configured: ' + ', '.join(f'{key} {value}' for key, value in about.items()))
         return super().on_configure(state)
@@ -72,14 +74,14 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
         """Start the worker, and listen as soon as somebody wants an output."""
         for health in self._healths.values():
             health.reset()
-        given, dropped = self.parameters, lambda camera: self._healths[camera].dropped()
+        cameras, dropped = self.parameters.cameras, lambda camera: self._healths[camera].dropped()
         worker = FairWorker(
-            self._pipeline.process,
+            self._group.process,
             dropped,
             'depth',
-            tuple(self._pipeline.channels),
-            most=given.batch,
-            wait_s=1e-3 * given.batch_wait_ms,
+            tuple(self._group.channels),
+            most=cameras.batch,
+            wait_s=1e-3 * cameras.batch_wait_ms,
         )
         self._worker = worker.__enter__()
         self._follow_demand()
@@ -112,30 +114,30 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
 
     def _stop(self) -> None:
         if self._worker:
-            for channel in self._pipeline.channels.values():
+            for channel in self._group.channels.values():
                 channel.inputs.ignore()
             self._worker.__exit__()
             self._worker = None
-            self._pipeline.finish()
+            self._group.finish()
 
     def close(self) -> None:
         """Stop, free the model and withdraw the outputs, whatever the state."""
         self._stop()
-        if self._pipeline:
-            self._pipeline.close()
-            self._pipeline = None
+        if self._group:
+            self._group.close()
+            self._group = None
 
     # -- demand, parameters, diagnostics
 
     def _count_anew(self) -> None:
-        log, cameras = self.get_logger(), self.parameters.cameras
+        log, cameras = self.get_logger(), self.parameters.cameras.cameras
         self._healths = {camera: Health(log.get_child(camera)) for camera in cameras} or {'': Health(log)}
 
     def _follow_demand(self) -> None:
         """Hold subscriptions exactly while the node is active and somebody wants an output."""
         if not self._worker:
             return
-        for camera, channel in self._pipeline.channels.items():
+        for camera, channel in self._group.channels.items():
             try:
                 channel.follow_demand(partial(self._worker.put, camera))
             except Exception as error:  # qos_overrides that mean nothing; tried again while somebody wants depth
@@ -145,23 +147,23 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         values = {change.name: change.value for change in changes}
         try:
-            if self._pipeline:
-                refuse_own(self.parameters, values)
-            self.parameters = self.parameters.changed(values, configured=self._pipeline is not None)
+            if self._group:
+                refuse_own(self.parameters.cameras, values)
+            self.parameters = changed(self.parameters, values, configured=self._group is not None)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if self._pipeline:
-            self._pipeline.change(self.parameters)
+        if self._group:
+            self._group.change(self.parameters)
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
-        state = 'active' if self._worker else 'inactive' if self._pipeline else 'unconfigured'
+        state = 'active' if self._worker else 'inactive' if self._group else 'unconfigured'
         array = DiagnosticArray()
         for camera, health in self._healths.items():
-            pipeline = self._pipeline
-            facts = pipeline.facts(camera) if pipeline else {'model': self.parameters.model}
-            warnings = pipeline.warnings(camera) if pipeline else {}
-            listening = bool(self._worker and pipeline.channels[camera].inputs.listening)
+            group = self._group
+            facts = group.facts(camera) if group else {'model': self.parameters.estimator.model}
+            warnings = group.warnings(camera) if group else {}
+            listening = bool(self._worker and group.channels[camera].inputs.listening)
             name = f'{self.get_fully_qualified_name()}: {camera and f"{camera}/"}depth'
             array.status.append(health.status(name, state, listening, facts, warnings))
         array.header.stamp = self.get_clock().now().to_msg()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the sensor that knows metres is, seen from the camera: by TF where tf2_ros is installed, or by parameters."""
+"""Find the pose of the sensor that knows metres from the camera: by TF where tf2_ros is installed, or by parameters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from dav2_ros.parameters.scale import ScaleParameters
-from dav2_ros.scale.fixed import stated_pose
 from dav2_ros.scale.pose import Pose
+from dav2_ros.scale.reference_sensor import stated_pose
 
 try:
     import tf2_ros
@@ -21,8 +21,8 @@ except ImportError:  # there are no wheels of it
 class StatedPose:
     """The pose that the parameters state, whatever the frames are called."""
 
-    def __init__(self, given: ScaleParameters) -> None:
-        self._pose = stated_pose(given, sensor_is_optical=given.scale_source == 'depth')
+    def __init__(self, params: ScaleParameters) -> None:
+        self._pose = stated_pose(params, sensor_is_optical=params.scale_source == 'depth')
 
     def of(self, sensor: Header, camera_frame: str) -> Pose:
         """Return it."""
@@ -59,17 +59,17 @@ class TransformedPose:
         self._listener.unregister()
 
 
-def find_poses(node: Node, given: ScaleParameters) -> StatedPose | TransformedPose:
+def find_poses(node: Node, params: ScaleParameters) -> StatedPose | TransformedPose:
     """Choose where poses come from; raises ValueError if TF is asked for and cannot be had."""
-    if given.scale_extrinsics == 'parameters':
-        return StatedPose(given)
+    if params.scale_extrinsics == 'parameters':
+        return StatedPose(params)
     if tf2_ros is not None:
         return TransformedPose(node)
     missing = 'tf2_ros is not installed (apt: ros-$ROS_DISTRO-tf2-ros; PyPI has none)'
-    if given.scale_extrinsics == 'tf':
+    if params.scale_extrinsics == 'tf':
         raise ValueError(f'{missing}: install it, or set scale_extrinsics to parameters.')
     node.get_logger().info(f'{missing}: the pose of the sensor is that of the parameters scale_sensor_*.')
-    return StatedPose(given)
+    return StatedPose(params)
 
 
 def pose_of(poses: StatedPose | TransformedPose, sensor: Header, camera_frame: str) -> Pose:

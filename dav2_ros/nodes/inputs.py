@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What comes in: the camera's images and their camera_info, subscribed to only while somebody wants depth."""
+"""Subscribe to a camera's images and their camera_info, only while somebody wants depth, and decode them."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -14,13 +13,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from dav2_ros.camera import Camera
-from dav2_ros.frames import Frame
-from dav2_ros.image.rectify import Rectification
+from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.qos import subscribe
-from dav2_ros.nodes.scale import Scaling
+from dav2_ros.nodes.scale import make_reference
 from dav2_ros.parameters.node import DepthNodeParameters
 
 FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a camera that publishes it
@@ -29,16 +27,15 @@ FIRST_INFO_S = 2.0  # so long do images wait for the first camera_info of a came
 class Inputs:
     """The topics of one camera, below its namespace, and how a Frame is made of one of its images."""
 
-    def __init__(self, node: Node, namespace: str, given: DepthNodeParameters, health: Health) -> None:
+    def __init__(self, node: Node, namespace: str, params: DepthNodeParameters, health: Health) -> None:
         self._node, self._health = node, health
-        self._given = given
-        self._rectification = Rectification(math.radians(given.max_hfov_deg), node.get_logger().info)
+        self._params = params.estimator
         self._subscriptions: list[Subscription] = []
-        self.scaling = Scaling(node, namespace, given, health)
+        self.reference = make_reference(node, namespace, params.scale, health)
         self._info = f'{namespace}camera_info'
         self._info_topic = node.resolve_topic_name(self._info)
         image = f'{namespace}image'
-        if given.input_transport == 'compressed':  # named as image_transport does: after remapping the base
+        if params.start.input_transport == 'compressed':  # named as image_transport does: after remapping the base
             self._message, self._topic = CompressedImage, node.resolve_topic_name(image) + '/compressed'
         else:
             self._message, self._topic = Image, image
@@ -58,38 +55,32 @@ class Inputs:
         self._subscriptions.append(info)
         image = subscribe(self._node, self._message, self._topic, self._receive, warn=warn, lost=self._lose)
         self._subscriptions.append(image)
-        self.scaling.listen()
+        self.reference.listen()
 
     def ignore(self) -> None:
         """Let the camera rest: no subscription, no deserialisation. A lazy driver counts both topics."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self.scaling.ignore()
+        self.reference.ignore()
         self._judge('', '')
         self._health.warn('lost', '')
 
     def frame(self, image: Image | CompressedImage) -> tuple[Frame, CameraInfo | None]:
-        """Decode an image, find the camera that took it, rectify; raises ValueError, one sentence.
-
-        The info describes the frame: the camera's own, or that of the pinhole which the frame was rectified to.
-        """
+        """Decode an image, and find the camera that took it with its info; raises ValueError, one sentence."""
         rgb = image_to_rgb(image)
         height, width = rgb.shape[:2]
         info = self._infos.match(image.header, width, height)
-        camera = camera_from_info(info, self._given.rectified_input) if info else None
+        camera = camera_from_info(info, self._params.rectified_input) if info else None
         self._judge_camera(image.header, info, camera)
-        frame = Frame(rgb, camera, _stamp_ns(image), image.header.frame_id)
-        if camera and self._given.rectify and not self._given.rectified_input:
-            return self._rectification.apply(frame, info)
-        return frame, info
+        return Frame(rgb, camera, stamp_ns(image), image.header.frame_id), info
 
     def _judge_camera(self, header: Header, info: CameraInfo | None, camera: Camera | None) -> None:
         topic = self._info_topic
         missing, mixed = '', ''
         if camera is None:
             what = f'{topic} says that the camera is not calibrated (K[0] is 0)' if info else f'Nothing on {topic}'
-            missing = f'{what}: no points, and focal correction assumes {self._given.assumed_hfov_deg} degrees; '
+            missing = f'{what}: no points, and focal correction assumes {self._params.assumed_hfov_deg} degrees; '
             missing += 'calibrate the camera.' if info else 'remap camera_info.'
         elif info.header.frame_id and info.header.frame_id != header.frame_id:
             mixed = (
@@ -103,14 +94,14 @@ class Inputs:
 
     def _receive(self, image: Image | CompressedImage) -> None:
         self._health.received()
-        stamp_ns = _stamp_ns(image)
-        if stamp_ns == self._last_stamp_ns != 0:  # a frozen driver; depth twice with one stamp confuses synchronisers
+        at_ns = stamp_ns(image)
+        if at_ns == self._last_stamp_ns != 0:  # a frozen driver; depth twice with one stamp confuses synchronisers
             self._health.dropped('same stamp as the one before')
         elif not self._infos and self._info_is_coming():
             self._health.dropped('before the first camera_info')
         else:
             self._on_image(image)
-        self._last_stamp_ns = stamp_ns
+        self._last_stamp_ns = at_ns
 
     def _lose(self, count: int) -> None:
         """Count images that best effort lost: large ones do not fit the shared memory of a stock Fast DDS (512 KB)."""
@@ -126,7 +117,3 @@ class Inputs:
     def _info_is_coming(self) -> bool:
         published = self._node.count_publishers(self._info_topic)
         return bool(published) and time.monotonic() - self._since_s < FIRST_INFO_S
-
-
-def _stamp_ns(image: Image | CompressedImage) -> int:
-    return image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What goes out: each output is made only if it has a subscriber, with the header of the image it came from."""
+"""Publish depth and all that is made of it: each output only if it has a subscriber, with the header of its image."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from std_msgs.msg import Header
 
 from dav2_ros.cloud.cloud import CloudMaker, coloured_at
 from dav2_ros.depth.colour import colourise
-from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.nodes.camera_info import camera_info_for
 from dav2_ros.nodes.conversions import cloud_to_msg, colour_to_image, depth_to_image, rgb_to_image
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.qos import publish
 from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.pipeline import DepthResult
 from dav2_ros.scale.kalman import Scale
+from dav2_ros.stats import SCALE_FIELDS, depth_range
 
 try:
     from dav2_ros.msg import InferenceStats, ScaleEstimate
 except ImportError:  # the sources alone, without CMake or pip having generated the messages
     InferenceStats = ScaleEstimate = None
-
-ESTIMATED = ('applied', 'value', 'std_dev', 'trusted', 'inliers', 'total', 'age_s', 'source', 'reason')
 
 
 class Outputs:
@@ -37,12 +36,12 @@ class Outputs:
         self,
         node: Node,
         namespace: str,
-        given: DepthNodeParameters,
+        params: DepthNodeParameters,
         on_demand: Callable[[], None],
         health: Health,
     ) -> None:
         self._node, self._namespace, self._on_demand, self._health = node, namespace, on_demand, health
-        self._rectifies = given.rectify and not given.rectified_input
+        self._rectifies = params.estimator.rectify and not params.estimator.rectified_input
         self._publishers: list[Publisher] = []
         self._cloud_maker = CloudMaker()
 
@@ -90,55 +89,50 @@ class Outputs:
         """Tell whether anybody listens to the statistics."""
         return bool(InferenceStats) and _wanted(self._stats)
 
-    def publish_depth(
-        self, depth: DepthMap, source: CameraInfo | None, header: Header, given: DepthNodeParameters
-    ) -> None:
+    def publish_depth(self, result: DepthResult, header: Header, params: DepthNodeParameters) -> None:
         """Publish depth and its camera_info, before anything else: somebody steers by it."""
-        stride = given.depth_stride
+        depth, stride = result.depth, params.estimator.depth_stride
         if _wanted(self._depth):
             z_m = depth.z_m[::stride, ::stride]
-            self._depth.publish(depth_to_image(z_m, given.depth_encoding, header))
-        if source and _wanted(self._info):
-            size = depth.z_m.shape[::-1]
-            info = camera_info_for(source, header, rectified=given.rectified_input, size=size, stride=stride)
-            self._info.publish(info)
+            self._depth.publish(depth_to_image(z_m, params.estimator.depth_encoding, header))
+        if result.info and _wanted(self._info):
+            size, rectified = depth.z_m.shape[::-1], params.estimator.rectified_input
+            self._info.publish(camera_info_for(result.info, header, rectified=rectified, size=size, stride=stride))
 
-    def publish_views(self, depth: DepthMap, frame: Frame, header: Header, given: DepthNodeParameters) -> None:
+    def publish_views(self, result: DepthResult, header: Header, params: DepthNodeParameters) -> None:
         """Publish the cloud and the rectified picture, if the camera is calibrated, confidence and the colours."""
+        depth, frame, stride = result.depth, result.frame, params.estimator.depth_stride
         if depth.camera and _wanted(self._points):
-            options = given.cloud_options
+            options = params.cloud_options
             points = self._cloud_maker.make(depth, coloured_at(depth, frame.rgb), options)
             self._points.publish(cloud_to_msg(points, header, is_dense=options.is_dense))
         if depth.confidence is not None and _wanted(self._confidence):
-            confidence = depth.confidence[:: given.depth_stride, :: given.depth_stride]
-            self._confidence.publish(depth_to_image(confidence, '32FC1', header))
+            self._confidence.publish(depth_to_image(depth.confidence[::stride, ::stride], '32FC1', header))
         if self._rectifies and frame.camera and _wanted(self._rectified):  # of the same size: camera_info is for both
-            rgb = coloured_at(depth, frame.rgb)[:: given.depth_stride, :: given.depth_stride]
-            self._rectified.publish(rgb_to_image(rgb, header))
+            self._rectified.publish(rgb_to_image(coloured_at(depth, frame.rgb)[::stride, ::stride], header))
         if _wanted(self._colour):
-            z_m = np.ascontiguousarray(depth.z_m[:: given.depth_stride, :: given.depth_stride])
-            rgb = colourise(z_m, given.colour_near_m, given.colour_far_m)
+            z_m = np.ascontiguousarray(depth.z_m[::stride, ::stride])
+            rgb = colourise(z_m, params.colours.colour_near_m, params.colours.colour_far_m)
             self._colour.publish(colour_to_image(rgb, header))
 
     def publish_scale(self, scale: Scale, header: Header) -> None:
         """Publish what is known about the scale of one depth image."""
         if ScaleEstimate and _wanted(self._scale):
-            numbers = {name: getattr(scale, name) for name in ESTIMATED}
-            self._scale.publish(ScaleEstimate(header=header, **numbers))
+            self._scale.publish(ScaleEstimate(header=header, **{name: getattr(scale, name) for name in SCALE_FIELDS}))
 
-    def publish_stats(self, header: Header, depth: DepthMap, **numbers: float | str) -> None:
-        """Publish one InferenceStats: `numbers` are its fields, the statistics of depth are taken here."""
-        z_m = depth.z_m[::4, ::4]  # every 16th pixel tells the same, and costs a tenth of a millisecond
-        known_m = z_m[np.isfinite(z_m)]
-        low, middle, high = np.percentile(known_m, (0, 50, 100)).tolist() if known_m.size else 3 * [float('nan')]
+    def publish_stats(
+        self, result: DepthResult, header: Header, *, decoding_ms: float, publish_ms: float, latency_ms: float
+    ) -> None:
+        """Publish one InferenceStats."""
+        counts = self._health.counts
         self._stats.publish(
             InferenceStats(
                 header=header,
-                valid_fraction=known_m.size / z_m.size,
-                min_z_m=low,
-                median_z_m=middle,
-                max_z_m=high,
-                **numbers,
+                publish_ms=publish_ms,
+                latency_ms=latency_ms,
+                **{f'frames_{kind}': counts[kind] for kind in ('received', 'processed', 'dropped', 'failed')},
+                **vars(result.stats) | {'pre_ms': decoding_ms + result.stats.pre_ms},
+                **vars(depth_range(result.depth.z_m)),
             )
         )
 

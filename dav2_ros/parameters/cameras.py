@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of a node with many cameras: who they are, and what one of them has that differs from the others.
+"""Define the parameters of a node with many cameras, and which of them one camera may have of its own.
 
 `turn_upright` holds for every camera, `front.turn_upright` for the camera front alone.
 """
@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-from dav2_ros.parameter import UNCONFIGURED, parameter
+from dav2_ros.parameter import UNCONFIGURED, check, definitions, parameter
 from dav2_ros.parameters.scale import ScaleParameters
-
-if TYPE_CHECKING:
-    from rclpy.node import Node
-
-Given = TypeVar('Given')
-
 
 OWN = (
     'input_transport', 'rectified_input', 'rectify', 'max_hfov_deg', 'turn_upright', 'assumed_hfov_deg',
-    *(each.name for each in fields(ScaleParameters)),
+    *definitions(ScaleParameters),
 )  # fmt: skip
 
 
@@ -41,7 +35,7 @@ class CamerasParameters:
     max_batch: int = parameter(4, 'Most images that go to the engine together.', bounds=(1, 64))
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # what the node's other parameters check
+        check(self)
         for name in self.cameras:
             if not re.fullmatch(r'[A-Za-z]\w*', name, re.ASCII):
                 raise ValueError(f'cameras has {name!r}: choose names of letters, digits and _, a letter first.')
@@ -54,18 +48,9 @@ class CamerasParameters:
         return min(self.max_batch, max(len(self.cameras), 1))
 
 
-def given_to(node: Node, camera: str, given: Given) -> Given:
-    """Return the parameters of one camera: those of all, and its own; raises ValueError that names the camera."""
-    found = {own: node.get_parameter_or(f'{camera}.{own}').value for own in OWN} if camera else {}
-    try:
-        return replace(given, **{own: value for own, value in found.items() if value is not None})
-    except ValueError as error:
-        raise ValueError(f'{camera}.{error}') from None
-
-
-def refuse_own(given: CamerasParameters, values: Mapping[str, Any]) -> None:
+def refuse_own(params: CamerasParameters, values: Mapping[str, Any]) -> None:
     """Raise ValueError, one sentence, if a camera's own parameter is to change while the node is configured."""
     for name in values:
         camera, _, own = name.partition('.')
-        if camera in given.cameras and own in OWN:
+        if camera in params.cameras and own in OWN:
             raise ValueError(f'{name} {UNCONFIGURED}: deactivate and clean up the node, then set it.')

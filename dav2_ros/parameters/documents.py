@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
-from dav2_ros.parameter import ANY_TIME, NEVER, change_time, choices_text
+from dav2_ros.parameter import ANY_TIME, NEVER, change_time, choices_text, definitions
 from dav2_ros.parameters.cameras import OWN
 from dav2_ros.parameters.cloud import CloudNodeParameters
 from dav2_ros.parameters.node import DepthNodeParameters
@@ -27,13 +26,12 @@ def to_yaml(kind: type = DepthNodeParameters, what: str = 'depth') -> str:
         '/**:',
         '  ros__parameters:',
     ]
-    for each in fields(kind):
-        about = each.metadata
-        notes = [about['meaning']]
-        notes += [f'From {about["bounds"][0]} to {about["bounds"][1]}.'] if about['bounds'] else []
-        notes += [f'{choices_text(about["choices"])}.'] if about['choices'] else []
-        notes += [f'It {change_time(about["changes"])}.']
-        lines += [f'    # {" ".join(notes)}', f'    {each.name}: {json.dumps(each.default)}']
+    for name, one in definitions(kind).items():
+        notes = [one.meaning]
+        notes += ['From {} to {}.'.format(*one.bounds)] if one.bounds else []
+        notes += [f'{choices_text(one.choices)}.'] if one.choices else []
+        notes += [f'It {change_time(one.changes)}.']
+        lines += [f'    # {" ".join(notes)}', f'    {name}: {json.dumps(one.default)}']
     return '\n'.join(lines) + '\n'
 
 
@@ -71,11 +69,11 @@ def to_markdown() -> str:
 
 def _table(kind: type) -> str:
     rows = ['| parameter | default | may be | |', '|---|---|---|---|']
-    for each in fields(kind):
-        about, mark = each.metadata, {ANY_TIME: '*', NEVER: '†'}.get(each.metadata['changes'], '')
-        may_be = ', '.join(f'`{choice}`' if choice else 'empty' for choice in about['choices'])
-        may_be = f'{about["bounds"][0]} to {about["bounds"][1]}' if about['bounds'] else may_be
-        rows.append(f'| `{each.name}`{mark} | `{json.dumps(each.default)}` | {may_be} | {about["meaning"]} |')
+    for name, one in definitions(kind).items():
+        mark = {ANY_TIME: '*', NEVER: '†'}.get(one.changes, '')
+        may_be = ', '.join(f'`{choice}`' if choice else 'empty' for choice in one.choices)
+        may_be = '{} to {}'.format(*one.bounds) if one.bounds else may_be
+        rows.append(f'| `{name}`{mark} | `{json.dumps(one.default)}` | {may_be} | {one.meaning} |')
     return '\n'.join(rows) + '\n'
 
 

@@ -1,32 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be asked of the estimator, once: the node's parameters and the tools' options are these."""
+"""Define the parameters of the model, its engine, and what becomes of its depth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dav2_ros.depth.confidence import VARIANTS
+from dav2_ros.depth.metric import FOCAL_CORRECTIONS
 from dav2_ros.depth.stabilise import MODES
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import OUTPUTS, PRECISIONS
 from dav2_ros.models.info import KINDS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.network.presets import PRESETS
-from dav2_ros.parameter import ANY_TIME, parameter
-
-if TYPE_CHECKING:
-    from dav2_ros.estimator import DepthEstimator
+from dav2_ros.parameter import ANY_TIME, check, parameter
 
 TURNS = {'none': 0, 'left': 1, 'half': 2, 'right': 3}  # quarters, counter-clockwise
-FOCAL_CORRECTIONS = {'auto': 'auto', 'always': 'on', 'never': 'off'}
 
 
 @dataclass(frozen=True)
 class EstimatorParameters:
-    """The model, its engine, and what becomes of its depth."""
+    """The model, its engine, and what becomes of its depth. Raises ValueError, one sentence."""
 
     model: str = parameter(BUNDLED, 'Name of a model (dav2 models list), or path of a .pth or .safetensors file.')
     model_kind: str = parameter('', 'Kind of a file that we do not know; empty if we do.', choices=('', *KINDS))
@@ -65,7 +60,7 @@ class EstimatorParameters:
     focal_correction: str = parameter(
         'auto',
         "Scale depth by this camera's focal length over that of training; auto: for models trained for it.",
-        choices=('auto', 'always', 'never'),  # not on and off: YAML takes those for booleans
+        choices=FOCAL_CORRECTIONS,
     )
     assumed_hfov_deg: float = parameter(
         60.0, 'Horizontal field of view to correct for while the camera is not calibrated.', bounds=(1.0, 179.0)
@@ -101,43 +96,5 @@ class EstimatorParameters:
         changes=ANY_TIME, choices=MODES,
     )  # fmt: skip
 
-
-def make_estimator(
-    given: EstimatorParameters,
-    *,
-    background: bool,
-    say: Callable[[str], None],
-    warn: Callable[[str], None],
-    batch: int = 1,
-) -> DepthEstimator:
-    """Load the model of the parameters and describe its engine."""
-    from dav2_ros.estimator import DepthEstimator
-    from dav2_ros.models import checkpoints
-    from dav2_ros.models.info import ModelInfo
-
-    if given.threads:
-        import torch
-
-        torch.set_num_threads(given.threads)
-    stated = ModelInfo.stated(
-        given.model,
-        kind=given.model_kind,
-        preset=given.model_preset,
-        max_depth_m=given.model_max_depth_m,
-        f_train_px=given.model_f_train_px,
-    )
-    return DepthEstimator(
-        checkpoints.load(given.model, stated=stated),
-        engine=given.engine,
-        device=given.device,
-        precision=given.precision,
-        size=given.input_size or None,
-        focal_correction=FOCAL_CORRECTIONS[given.focal_correction],
-        assumed_hfov_deg=given.assumed_hfov_deg,
-        turns=TURNS[given.turn_upright],
-        output=given.output_size,
-        batch=batch,
-        background=background,
-        say=say,
-        warn=warn,
-    )
+    def __post_init__(self) -> None:
+        check(self)

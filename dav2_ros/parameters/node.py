@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dav2_ros.parameter import ANY_TIME, NEVER, Changeable, check, parameter
+from dav2_ros.cloud.options import CloudOptions
+from dav2_ros.parameter import ANY_TIME, NEVER, check, group, parameter
 from dav2_ros.parameters.cameras import CamerasParameters
 from dav2_ros.parameters.cloud import CloudParameters
 from dav2_ros.parameters.estimator import EstimatorParameters
@@ -15,7 +16,7 @@ from dav2_ros.parameters.scale import ScaleParameters
 
 @dataclass(frozen=True)
 class StartParameters:
-    """How the node lives."""
+    """How the node lives. Raises ValueError, one sentence."""
 
     autostart: bool = parameter(True, 'Configure and activate without being asked.', changes=NEVER)
     diagnostics_period_s: float = parameter(
@@ -25,10 +26,13 @@ class StartParameters:
         'raw', 'Subscribe to `image`, or to `image`/compressed.', choices=('raw', 'compressed')
     )
 
+    def __post_init__(self) -> None:
+        check(self)
+
 
 @dataclass(frozen=True)
-class FrameParameters(EstimatorParameters, StartParameters):
-    """What happens to a frame. Raises ValueError, one sentence, for values out of bounds."""
+class ColourParameters:
+    """How depth/color is painted. Raises ValueError, one sentence."""
 
     colour_near_m: float = parameter(
         0.5, 'Depth at the near end of the colours.', changes=ANY_TIME, bounds=(0.01, 1000.0)
@@ -39,12 +43,28 @@ class FrameParameters(EstimatorParameters, StartParameters):
 
     def __post_init__(self) -> None:
         check(self)
-        for near, far in (('colour_near_m', 'colour_far_m'), ('min_range_m', 'max_range_m')):
-            near_m, far_m = getattr(self, near), getattr(self, far)
-            if far_m and near_m >= far_m:
-                raise ValueError(f'{near} is {near_m}, {far} is {far_m}: choose a {near} that is less.')
+        if self.colour_near_m >= self.colour_far_m:
+            raise ValueError(
+                f'colour_near_m is {self.colour_near_m}, colour_far_m is {self.colour_far_m}: choose a colour_near_m '
+                'that is less.'
+            )
 
 
 @dataclass(frozen=True)
-class DepthNodeParameters(CamerasParameters, ScaleParameters, CloudParameters, FrameParameters, Changeable):
+class DepthNodeParameters:
     """The parameters of the depth node. Raises ValueError, one sentence, for values that no node can have."""
+
+    start: StartParameters = group(StartParameters)
+    estimator: EstimatorParameters = group(EstimatorParameters)
+    colours: ColourParameters = group(ColourParameters)
+    cloud: CloudParameters = group(CloudParameters)
+    scale: ScaleParameters = group(ScaleParameters)
+    cameras: CamerasParameters = group(CamerasParameters)
+
+    def __post_init__(self) -> None:
+        _ = self.cloud_options  # what does not go together
+
+    @property
+    def cloud_options(self) -> CloudOptions:
+        """How clouds are made."""
+        return self.cloud.options(self.estimator.max_range_m)

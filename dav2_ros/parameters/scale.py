@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of the depth node that say where right metres come from."""
+"""Define the parameters that say where right metres come from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dav2_ros.parameter import parameter
+from dav2_ros.parameter import check, parameter
 
 SCALE_SOURCES = ('none', 'fixed', 'height', 'lidar', 'scan', 'range', 'depth')
 
@@ -55,7 +55,7 @@ class ScaleParameters:
     scale_sensor_yaw_deg: float = parameter(0.0, 'Then about its up axis: to the left.', bounds=(-360.0, 360.0))
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # what the node's other parameters check
+        check(self)
         if self.scale_source == 'height' and not self.scale_camera_height_m:
             raise ValueError(
                 'scale_source is height, and scale_camera_height_m is 0.0: set it to the height in metres.'

@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A correction of depth that was fitted once and stays: a factor, and on request a shift of inverse depth."""
+"""Correct depth by a factor, and on request by a shift of inverse depth."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from dav2_ros.frames import DepthMap
 from dav2_ros.scale.fit import NOISE_M, TUKEY, ScaleFit
 from dav2_ros.scale.measurements import Pairs
 
@@ -27,10 +26,20 @@ class Correction:
     shift_per_m: float = 0.0
 
     def apply(self, z_m: np.ndarray) -> np.ndarray:
-        """Correct depth of any shape; +inf where no positive depth is left."""
-        with np.errstate(divide='ignore', invalid='ignore'):
-            inverse = 1.0 / (self.factor * z_m) + self.shift_per_m
-            return np.where(inverse <= 0, np.inf, 1.0 / inverse)  # NaN stays
+        """Return corrected depth of any shape; see `apply_in_place`."""
+        corrected_m = np.array(z_m)
+        self.apply_in_place(corrected_m)
+        return corrected_m
+
+    def apply_in_place(self, z_m: np.ndarray) -> None:
+        """Correct finite depth of any shape; +inf where no positive depth is left."""
+        if self.factor != 1.0:
+            np.multiply(z_m, z_m.dtype.type(self.factor), out=z_m)
+        if self.shift_per_m:
+            with np.errstate(divide='ignore', invalid='ignore'):
+                shift_per_m = z_m.dtype.type(self.shift_per_m)
+                np.divide(z_m, 1 + shift_per_m * z_m, out=z_m, where=np.isfinite(z_m))
+            z_m[z_m < 0] = np.inf
 
 
 def fit_with_shift(pairs: Pairs, scale: ScaleFit) -> Correction:
@@ -89,18 +98,3 @@ def residuals_by_range(pairs: Pairs, correction: Correction) -> list[RangeResidu
             middle = [(float(np.median(e[inside])), float(np.median(np.abs(e[inside])))) for e in (before, after)]
             rows.append(RangeResidual(near_m, far_m, int(inside.sum()), *middle))
     return rows
-
-
-def multiplied(depth: DepthMap, factor: float, shift_per_m: float = 0.0) -> DepthMap:
-    """Multiply depth by a factor, in place; a shift is added to its inverse first (1/m), as in 1/z = 1/(f z) + shift.
-
-    Where that leaves no positive depth, it is +inf.
-    """
-    z_m = depth.z_m
-    if factor != 1.0:
-        np.multiply(z_m, np.float32(factor), out=z_m)
-    if shift_per_m:
-        with np.errstate(divide='ignore', invalid='ignore'):
-            np.divide(z_m, 1.0 + np.float32(shift_per_m) * z_m, out=z_m, where=np.isfinite(z_m))
-        z_m[z_m < 0] = np.inf
-    return replace(depth, z_m=z_m)

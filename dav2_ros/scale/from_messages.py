@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Evidence from what sensors say: PointCloud2, LaserScan, Range, and the depth map of another camera.
+"""Read measurements from messages: PointCloud2, LaserScan, Range, and the depth map of another camera.
 
 A message is anything with the fields of that name, whether rclpy made it or a recording did: nothing here imports ROS.
 """
@@ -12,18 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from dav2_ros.frames import DepthMap
+from dav2_ros.frames import DepthMap, stamp_ns
 from dav2_ros.scale.measurements import Beam, Points
 from dav2_ros.scale.pose import Pose
 
 # sensor_msgs/PointField: INT8 = 1 ... FLOAT64 = 8
 FIELD_TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 8: 'f8'}
 DEPTH_SAMPLES = 20000  # pixels of another camera's depth map: more say the same
-
-
-def stamp_ns(msg: Any) -> int:
-    """Return the header's stamp in nanoseconds."""
-    return msg.header.stamp.sec * 1_000_000_000 + msg.header.stamp.nanosec
 
 
 def cloud_xyz(msg: Any) -> np.ndarray:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What else is known about distances, and how each kind of it is compared with a depth map.
 
-Every kind of evidence ends as `Pairs`: a known distance beside what the depth map says of the same thing.
+Every kind of measurement ends as `Pairs`: a known distance beside what the depth map says of the same thing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Pairs:
         return self.known_m / self.model_m
 
 
-class Evidence(Protocol):
+class Measurement(Protocol):
     """Anything that knows distances at one moment."""
 
     stamp_ns: int

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Evidence waits here for the picture of its moment."""
+"""Keep measurements until the picture of their moment comes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Generic, TypeVar
 T = TypeVar('T')  # has a stamp_ns
 
 
-class EvidenceBuffer(Generic[T]):
-    """The latest pieces of evidence, or messages that will become some. One thread adds, another takes.
+class MeasurementBuffer(Generic[T]):
+    """The latest measurements, or messages that will become some. One thread adds, another takes.
 
     Each is used at most once: twice would count one measurement as two.
 
     Args:
-        tolerance_s: how far apart the stamps of a picture and of its evidence may be.
+        tolerance_s: how far apart the stamps of a picture and of its measurement may be.
         depth: how many are kept: at 10 Hz more than a picture waits.
     """
 

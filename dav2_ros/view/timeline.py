@@ -1,24 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where moments come from: depth that a recording holds, or depth estimated of a recording, pictures and videos."""
+"""Read or estimate depth along time: of a recording that holds it, or of pictures, videos and recordings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.storage.messages import stamp_ns
+from dav2_ros.bags.camera_stream import CameraFrame, CameraStream
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.camera import Camera
-from dav2_ros.estimator import DepthEstimator
-from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.media import sources
 from dav2_ros.media.images import MediaError, read_photo
 from dav2_ros.media.video import Clip
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.pipeline import DepthPipeline
+from dav2_ros.stats import depth_range
 from dav2_ros.view.scene import CURVES, Moment
 
 STATS = 'dav2_ros/msg/InferenceStats'
@@ -35,17 +36,26 @@ def recorded(bag: BagReader, topic: str) -> Iterator[Moment]:
     pictures, numbers = _by_stamp(_pictures(bag)), _by_stamp(_numbers(bag))
     for depth in bag.depths(topic):
         frame, found = pictures(depth.stamp_ns), numbers(depth.stamp_ns)
-        yield Moment(depth, frame.rgb if frame else None, {**(found or {}), 'median_z_m': median_m(depth)})
+        found = {**(found or {}), 'median_z_m': depth_range(depth.z_m).median_z_m}
+        yield Moment(depth, frame.rgb if frame else None, found)
 
 
-def estimated(frames: Iterable[Frame], estimator: DepthEstimator) -> Iterator[Moment]:
-    """Yield the estimated depth of frames."""
-    for frame in frames:
-        depth, timings = estimator.estimate(frame)
-        yield Moment(depth, frame.rgb, {'engine_ms': timings.engine_ms, 'median_z_m': median_m(depth)})
+def estimated(frames: Iterable[tuple[Frame, Any | None]], pipeline: DepthPipeline) -> Iterator[Moment]:
+    """Yield the estimated depth of frames, each with its CameraInfo or None."""
+    for frame, info in frames:
+        result = pipeline.process(frame, info=info)
+        numbers = {'engine_ms': result.stats.engine_ms, 'median_z_m': depth_range(result.depth.z_m).median_z_m}
+        yield Moment(result.depth, result.frame.rgb, numbers)
 
 
-def filmed(path: Path, hfov_deg: float) -> Iterator[Frame]:
+def recorded_frames(bag: BagReader, params: OfflineParameters, topic: str) -> Iterator[tuple[Frame, Any | None]]:
+    """Yield the pictures of a recording's camera with their CameraInfo; damaged ones are left out. Raises BagError."""
+    for picture in CameraStream(bag, params, topic=topic).read(skip=lambda recorded: False):
+        if isinstance(picture, CameraFrame):
+            yield picture.frame, picture.info
+
+
+def filmed(path: Path, hfov_deg: float) -> Iterator[tuple[Frame, None]]:
     """Yield the frames of a video, or the pictures of a folder, one a second. Raises MediaError."""
     second = 1_000_000_000
     for number, source in enumerate(sources.find([path], path / 'out')):
@@ -53,19 +63,13 @@ def filmed(path: Path, hfov_deg: float) -> Iterator[Frame]:
             raise source
         if not source.is_video:
             frame = read_photo(source.path, hfov_deg).frame
-            yield Frame(frame.rgb, frame.camera, number * second)
+            yield Frame(frame.rgb, frame.camera, number * second), None
             continue
         with Clip(source.path) as clip:
             for picture in clip:
                 height, width = picture.rgb.shape[:2]
                 camera = Camera.from_hfov(width, height, math.radians(hfov_deg))
-                yield Frame(picture.rgb, camera, round(picture.time_s * second))
-
-
-def median_m(depth: DepthMap) -> float:
-    """Return the median of the known metres; NaN if there are none."""
-    known_m = depth.z_m[::4, ::4][np.isfinite(depth.z_m[::4, ::4])]
-    return float(np.median(known_m)) if known_m.size else math.nan
+                yield Frame(picture.rgb, camera, round(picture.time_s * second)), None
 
 
 def _pictures(bag: BagReader) -> Iterator[tuple[int, Frame]]:

@@ -16,7 +16,7 @@ from dav2_ros.media.images import MediaError
 from dav2_ros.models.registry import ModelError
 from dav2_ros.web.progress import Tell
 from dav2_ros.web.result import painted
-from dav2_ros.web.service import Wish, without_folders
+from dav2_ros.web.service import JobRequest, without_folders
 
 ONE_AT_A_TIME: dict[str, Any] = {'concurrency_id': 'engine', 'concurrency_limit': 1}
 
@@ -33,15 +33,15 @@ class Controls:
 
     @property
     def all(self) -> list[gr.components.Component]:
-        """As inputs of a function that begins with `wish_of`'s arguments."""
+        """As inputs of a function that begins with `request_of`'s arguments."""
         return [self.model, self.engine, self.hfov, self.near, self.far]
 
 
-def wish_of(model: str, engine: str, hfov_deg: float, near_m: float, far_m: float) -> Wish:
+def request_of(model: str, engine: str, hfov_deg: float, near_m: float, far_m: float) -> JobRequest:
     """Return what the controls say; raises MediaError for what cannot be."""
     if hfov_deg is None or not 1 <= hfov_deg <= 179:
         raise MediaError(f'A field of view of {hfov_deg} degrees is none: choose 1 to 179.')
-    return Wish(model, engine, hfov_deg, painted(near_m, far_m))
+    return JobRequest(model, engine, hfov_deg, painted(near_m, far_m))
 
 
 def in_sentences(call: Callable) -> Callable:

@@ -10,9 +10,9 @@ import gradio as gr
 
 from dav2_ros.media.images import MediaError
 from dav2_ros.media.sources import VIDEOS
-from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, tell_of, wish_of
+from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, request_of, tell_of
 from dav2_ros.web.picture_tab import add_picture_tab
-from dav2_ros.web.service import ENGINE_CHOICES, KEPT_S, Desk, without_folders
+from dav2_ros.web.service import ENGINE_CHOICES, KEPT_S, DepthService, without_folders
 
 TITLE = 'Metric depth from one camera'
 PHOTOS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif']
@@ -20,29 +20,30 @@ CSS = '#depth img {cursor: crosshair}'
 FONTS = ('system-ui', 'sans-serif')  # those of the visitor's machine
 
 
-def build(desk: Desk, model: str, engine: str) -> gr.Blocks:
+def build(service: DepthService, model: str, engine: str) -> gr.Blocks:
     """Lay out the page; model and engine are what is chosen at first."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT_S // 4, KEPT_S), fill_width=True) as page:
         gr.Markdown(f'## {TITLE}')
         with gr.Row():
             controls = Controls(
-                gr.Dropdown(list(desk.models()), value=model, label='Model'),
+                gr.Dropdown(list(service.models()), value=model, label='Model'),
                 gr.Dropdown(list(ENGINE_CHOICES), value=engine, label='Engine'),
                 gr.Number(60, label='Field of view, degrees', info='of what has no focal length in EXIF'),
                 gr.Number(0.5, label='Near, m', info='red'),
                 gr.Number(40, label='Far, m', info='blue; the cloud ends here'),
             )
-            controls.model.preprocess = controls.engine.preprocess = str  # the desk has sentences for what is not here
+            # the service has sentences for what is not here
+            controls.model.preprocess = controls.engine.preprocess = str
         with gr.Tab('Picture'):
-            add_picture_tab(desk, controls)
+            add_picture_tab(service, controls)
         with gr.Tab('Batch'):
-            _batch_tab(desk, controls)
+            _batch_tab(service, controls)
         with gr.Tab('Video'):
-            _video_tab(desk, controls)
+            _video_tab(service, controls)
     return page.queue(max_size=32, status_update_rate=1)
 
 
-def _batch_tab(desk: Desk, controls: Controls) -> None:
+def _batch_tab(service: DepthService, controls: Controls) -> None:
     pictures = gr.Files(label='Pictures', file_types=PHOTOS, elem_id='pictures')
     estimate = gr.Button('Estimate them all', variant='primary')
     failures = gr.Markdown(elem_id='failures')
@@ -51,14 +52,14 @@ def _batch_tab(desk: Desk, controls: Controls) -> None:
 
     @in_sentences
     def on_estimate(paths, *controls, progress=gr.Progress()):  # noqa: B008
-        done = desk.batch([Path(path) for path in paths or ()], wish_of(*controls), tell_of(progress))
+        done = service.batch([Path(path) for path in paths or ()], request_of(*controls), tell_of(progress))
         return _listed(done.failures), [str(path) for path in done.shown], done.file and str(done.file)
 
     out = [failures, gallery, archive]
     estimate.click(on_estimate, [pictures, *controls.all], out, api_name='batch', **ONE_AT_A_TIME)
 
 
-def _video_tab(desk: Desk, controls: Controls) -> None:
+def _video_tab(service: DepthService, controls: Controls) -> None:
     with gr.Row():
         video = gr.Video(
             label='Video',
@@ -76,7 +77,7 @@ def _video_tab(desk: Desk, controls: Controls) -> None:
     def on_estimate(path, *controls, progress=gr.Progress()):  # noqa: B008
         if not path:
             raise MediaError(f'There is no video yet: upload one ({" ".join(sorted(VIDEOS))}), or record one.')
-        done = desk.video(Path(path), wish_of(*controls), tell_of(progress))
+        done = service.video(Path(path), request_of(*controls), tell_of(progress))
         return str(done.file), str(done.file), _listed(done.failures)
 
     estimate.click(on_estimate, [video, *controls.all], [depth, file, failures], api_name='video', **ONE_AT_A_TIME)

@@ -11,16 +11,16 @@ from typing import Any
 import gradio as gr
 
 from dav2_ros.media.images import MediaError
-from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, tell_of, wish_of
-from dav2_ros.web.result import Seen, painted
-from dav2_ros.web.service import KEPT_S, Desk
+from dav2_ros.web.controls import ONE_AT_A_TIME, Controls, in_sentences, request_of, tell_of
+from dav2_ros.web.result import PictureResult, painted
+from dav2_ros.web.service import KEPT_S, DepthService
 
 
 @dataclass(frozen=True)
 class Parts:
     """What stands on the tab."""
 
-    seen: gr.State  # the visitor's Seen
+    seen: gr.State  # the visitor's PictureResult
     photo: gr.Image
     estimate: gr.Button
     about: gr.Markdown
@@ -37,13 +37,13 @@ class Parts:
         return [self.slider, self.depth, self.cloud, self.files]
 
 
-def add_picture_tab(desk: Desk, controls: Controls) -> None:
+def add_picture_tab(service: DepthService, controls: Controls) -> None:
     """Lay out the tab and say what its buttons and clicks do."""
-    _connect(desk, controls, _lay_out(desk))
+    _connect(service, controls, _lay_out(service))
 
 
-def _lay_out(desk: Desk) -> Parts:
-    seen = gr.State(None, time_to_live=KEPT_S, delete_callback=lambda seen: seen and desk.forget(seen.folder))
+def _lay_out(service: DepthService) -> Parts:
+    seen = gr.State(None, time_to_live=KEPT_S, delete_callback=lambda seen: seen and service.forget(seen.folder))
     with gr.Row():
         with gr.Column():
             photo = gr.Image(
@@ -74,28 +74,28 @@ def _lay_out(desk: Desk) -> Parts:
     return Parts(seen, photo, estimate, about, slider, depth, reading, fit, cloud, files)
 
 
-def _connect(desk: Desk, controls: Controls, tab: Parts) -> None:
+def _connect(service: DepthService, controls: Controls, tab: Parts) -> None:
     @in_sentences
     def on_estimate(photo, old, *controls, progress=gr.Progress()):  # noqa: B008 (how Gradio is told)
         if not photo:
             raise MediaError('There is no picture yet: upload one, or take one.')
-        new = desk.picture(Path(photo), wish_of(*controls), tell_of(progress))
+        new = service.picture(Path(photo), request_of(*controls), tell_of(progress))
         if old:
-            desk.forget(old.folder)
+            service.forget(old.folder)
         return new, new.summary, '', *_shown(new)
 
     @in_sentences
     def on_range(seen, near_m, far_m):
         if seen is None:
             return (gr.skip(),) * 5
-        seen = seen.seen_with(painted(near_m, far_m))
+        seen = seen.painted_with(painted(near_m, far_m))
         return seen, *_shown(seen)
 
     @in_sentences
     def on_fit(seen):
         near_m, far_m = _known(seen).spread()
         near_m, far_m = float(f'{near_m:.3g}'), float(f'{far_m:.3g}')
-        seen = seen.seen_with(painted(near_m, far_m))
+        seen = seen.painted_with(painted(near_m, far_m))
         return near_m, far_m, seen, *_shown(seen)
 
     @in_sentences
@@ -119,13 +119,13 @@ def _as_uploaded(picture: Any) -> str | None:
     return picture.path if picture else None
 
 
-def _shown(seen: Seen) -> tuple:
+def _shown(seen: PictureResult) -> tuple:
     before, after = str(seen.file('picture.jpg')), str(seen.color)
     view = gr.Model3D(str(seen.view), camera_position=(90, 80, None))
     return (before, after), after, view, [str(path) for path in seen.files]
 
 
-def _known(seen: Seen | None) -> Seen:
+def _known(seen: PictureResult | None) -> PictureResult:
     if seen is None:
         raise MediaError('There is no depth yet: choose a picture and estimate it.')
     return seen

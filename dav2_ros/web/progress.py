@@ -17,7 +17,7 @@ def quiet(share: float | None, what: str) -> None:
     """Tell nobody."""
 
 
-class Told(Progress):
+class WebProgress(Progress):
     """Progress that is told to somebody instead of drawn. Raises MediaError beyond `most` steps."""
 
     def __init__(self, tell: Tell, most: int | None = None) -> None:

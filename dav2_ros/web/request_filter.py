@@ -32,7 +32,7 @@ POLICY = (
 REFUSED = {403: b'Not allowed.', 404: b'Not here.', 411: b'How long is it?', 413: b'Too large.'}
 
 
-class Door:
+class RequestFilter:
     """ASGI middleware: lets through what the page asks for, and files that lie in `home`.
 
     Args:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a visitor sees of a picture: files in a folder, of which a click reads metres and a range makes colours."""
+"""Keep the result of a picture as files, of which a click reads metres and a range of metres makes colours."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.files.atomic import write_file
 from dav2_ros.frames import DepthMap
-from dav2_ros.media.depth_files import Look, Results
+from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import MediaError, Photo, write_png
 from dav2_ros.web.glb import glb
 
@@ -45,14 +46,14 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PictureResult:
     """An estimated picture. Its depth stays on disk: a visitor who waits costs no memory."""
 
     folder: Path
     name: str
     camera: Camera
     summary: str  # one sentence: how large, which camera, which engine
-    look: Look
+    style: ColourStyle
 
     def file(self, end: str) -> Path:
         """Return the path of one of its files, by how its name ends."""
@@ -65,13 +66,13 @@ class Seen:
 
     @property
     def color(self) -> Path:
-        """Where the painted depth is: another look has another name, or browsers show what they have kept."""
-        return self.file(f'color_{self.look.near_m:g}-{self.look.far_m:g}m.png')
+        """Where the painted depth is: another style has another name, or browsers show what they have kept."""
+        return self.file(f'color_{self.style.near_m:g}-{self.style.far_m:g}m.png')
 
     @property
     def view(self) -> Path:
         """Where the cloud for the browser is."""
-        return self.file(f'view_{self.look.far_m:g}m.glb')
+        return self.file(f'view_{self.style.far_m:g}m.glb')
 
     def read(self, u: int, v: int) -> Reading:
         """Read the pixel of column u and row v; raises MediaError for one outside of the picture."""
@@ -91,13 +92,13 @@ class Seen:
         near_m, far_m = (float(value) for value in np.percentile(known, (1, 99)))
         return near_m, max(far_m, 1.01 * near_m)
 
-    def seen_with(self, look: Look) -> Seen:
-        """Paint depth anew, and make the cloud for the browser, in which what is beyond look.far_m is left out."""
-        new, z_m = replace(self, look=look), self._depth()
+    def painted_with(self, style: ColourStyle) -> PictureResult:
+        """Paint depth anew, and make the cloud for the browser, in which what is beyond style.far_m is left out."""
+        new, z_m = replace(self, style=style), self._depth()
         rgb = cv2.cvtColor(cv2.imread(str(self.file('picture.jpg'))), cv2.COLOR_BGR2RGB)
-        write_png(new.color, look.paint(rgb, z_m))
+        write_png(new.color, style.paint(rgb, z_m))
         stride = min(16, math.ceil(math.sqrt(z_m.size / POINTS)))
-        cloud = make_cloud(DepthMap(z_m, self.camera), rgb, stride=stride, max_range_m=min(look.far_m, 1000.0))
+        cloud = make_cloud(DepthMap(z_m, self.camera), rgb, stride=stride, max_range_m=min(style.far_m, 1000.0))
         write_file(new.view, glb(cloud))
         return new
 
@@ -108,21 +109,23 @@ class Seen:
             raise MediaError('This picture was put away: estimate it again.') from error
 
 
-def painted(near_m: float | None, far_m: float | None) -> Look:
+def painted(near_m: float | None, far_m: float | None) -> ColourStyle:
     """Return how depth from near_m to far_m is painted; raises MediaError for a range that is none."""
     if near_m is None or far_m is None or not 0 < near_m < far_m < math.inf:
         raise MediaError(f'From {near_m} m to {far_m} m is no range: choose 0 < near < far.')
-    return Look(near_m, far_m, alone=True)
+    return ColourStyle(near_m, far_m, alone=True)
 
 
-def keep(folder: Path, name: str, photo: Photo, depth: DepthMap, engine: str, look: Look) -> Seen:
+def keep(
+    folder: Path, name: str, photo: Photo, depth: DepthMap, engine: str, style: ColourStyle, cloud: CloudOptions
+) -> PictureResult:
     """Write all files of an estimated picture into a folder."""
     frame = photo.frame
-    Results(folder, look, ply=True).write(Path(name), frame.rgb, depth)
+    DepthFiles(folder, style, ply=True, cloud=cloud).write(Path(name), frame.rgb, depth)
     picture = cv2.imencode('.jpg', cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     camera = frame.camera
     view = f'{math.degrees(camera.hfov_rad):.1f} degrees wide ({photo.camera_source})'
-    seen = Seen(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.', look)
-    write_file(seen.file('picture.jpg'), picture.tobytes())
-    seen.file('color.png').unlink()
-    return seen.seen_with(look)
+    result = PictureResult(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.', style)
+    write_file(result.file('picture.jpg'), picture.tobytes())
+    result.file('color.png').unlink()
+    return result.painted_with(style)

@@ -9,16 +9,17 @@ import typer
 from starlette.middleware import Middleware
 
 from dav2_ros.web.page import CSS, FONTS, build
-from dav2_ros.web.request_filter import Door
-from dav2_ros.web.service import Desk
+from dav2_ros.web.request_filter import RequestFilter
+from dav2_ros.web.service import DepthService
 
 
-def serve(desk: Desk, *, host: str, port: int, share: bool, model: str, engine: str) -> None:
-    """Serve the page until Ctrl-C; the desk's home, where uploads and results lie, is Gradio's folder too."""
-    upload_bytes = 1_000_000 * desk.limits.upload_mb
-    door = Middleware(Door, home=desk.home, upload_bytes=upload_bytes + 100_000)  # what multipart adds
-    with desk:
-        page = build(desk, model, engine)
+def serve(service: DepthService, *, host: str, port: int, share: bool, model: str, engine: str) -> None:
+    """Serve the page until Ctrl-C; the service's home, where uploads and results lie, is Gradio's folder too."""
+    upload_bytes = 1_000_000 * service.limits.upload_mb
+    most_bytes = upload_bytes + 100_000  # what multipart adds
+    request_filter = Middleware(RequestFilter, home=service.home, upload_bytes=most_bytes)
+    with service:
+        page = build(service, model, engine)
         try:
             _, address, link = page.launch(
                 server_name=host,
@@ -28,7 +29,7 @@ def serve(desk: Desk, *, host: str, port: int, share: bool, model: str, engine: 
                 quiet=True,
                 show_error=False,
                 max_file_size=upload_bytes,
-                app_kwargs={'middleware': [door]},
+                app_kwargs={'middleware': [request_filter]},
                 footer_links=[],
                 run_history=False,
                 enable_monitoring=False,

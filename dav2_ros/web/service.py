@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the page's work is done: one estimator, one job at a time, the files of each job in a folder of its own."""
+"""Estimate for the page: one estimator, one job at a time, the files of each job in a folder of its own."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ from pathlib import Path
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.estimator import DepthEstimator
-from dav2_ros.media.depth_files import Look, Results
+from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import MediaError, read_photo
-from dav2_ros.media.infer import Task
+from dav2_ros.media.infer import InferenceJob
 from dav2_ros.media.sources import Source
-from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import ModelError, known_models, local_path
+from dav2_ros.parameter import replaced
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.pipeline import DepthPipeline, make_estimator
 from dav2_ros.web.limits import Limits
-from dav2_ros.web.progress import Tell, Told, quiet
-from dav2_ros.web.result import Seen, keep
+from dav2_ros.web.progress import Tell, WebProgress, quiet
+from dav2_ros.web.result import PictureResult, keep
 
 ENGINE_CHOICES = ('auto', *ENGINES)
 KEPT_S = 3600  # how long the files of a job are kept that nobody looks at
 
 
 @dataclass(frozen=True)
-class Wish:
+class JobRequest:
     """What depth is estimated with, and how it is painted."""
 
     model: str
     engine: str
     hfov_deg: float
-    look: Look
+    style: ColourStyle
 
 
 @dataclass(frozen=True)
-class Batch:
+class JobResult:
     """What became of many pictures or a video."""
 
     folder: Path
@@ -72,13 +74,13 @@ def without_folders(sentence: str) -> str:
     return re.sub(r'(?<![\w./:])/(?:[^/\s:\x27"]+/)+', '', sentence)
 
 
-class Desk:
+class DepthService:
     """Estimates pictures and videos for all visitors. A context manager; any thread may call, and waits for its turn.
 
     Args:
         home: where each job gets a folder.
         model: a file of weights that is offered beside those known by name.
-        device, precision, size: those of DepthEstimator.
+        params: of the pipeline; model, engine and field of view are each job's own.
     """
 
     def __init__(
@@ -87,17 +89,14 @@ class Desk:
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         *,
         model: Path | None = None,
-        device: str = 'auto',
-        precision: str = 'auto',
-        size: int | None = None,
+        params: OfflineParameters = OfflineParameters(),  # noqa: B008 (frozen)
     ) -> None:
-        self.home, self.limits, self._model = home, limits, model
-        self._choice = {'device': device, 'precision': precision, 'size': size}
+        self.home, self.limits, self._model, self._params = home, limits, model, params
         self._turn = threading.Lock()
         self._open: tuple[tuple[str, str], DepthEstimator] | None = None
         self._tell: Tell = quiet
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> DepthService:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -108,18 +107,18 @@ class Desk:
         """Return `local_models`, and the file."""
         return local_models(self._model)
 
-    def picture(self, path: Path, wish: Wish, tell: Tell = quiet) -> Seen:
+    def picture(self, path: Path, request: JobRequest, tell: Tell = quiet) -> PictureResult:
         """Estimate one picture. Raises MediaError, ModelError or EngineError, as all of these do."""
         self.limits.check_picture(path)
-        photo = read_photo(path, wish.hfov_deg)
-        with self._estimator(wish, tell) as estimator:
-            depth, timings = estimator.estimate(photo.frame)
+        photo = read_photo(path, request.hfov_deg)
+        with self._estimator(request, tell) as estimator:
+            result = DepthPipeline(replaced(self._params, {'steady': 'none'}), estimator).process(photo.frame)
             about = estimator.describe()
-        engine = '{model} with {engine}, {device}, {precision}'.format(**about) + f', {timings.engine_ms:.0f} ms'
+        engine = '{model} with {engine}, {device}, {precision}'.format(**about) + f', {result.stats.engine_ms:.0f} ms'
         with self._job() as folder:
-            return keep(folder, path.stem, photo, depth, engine, wish.look)
+            return keep(folder, path.stem, photo, result.depth, engine, request.style, self._params.cloud_options)
 
-    def batch(self, paths: Sequence[Path], wish: Wish, tell: Tell = quiet) -> Batch:
+    def batch(self, paths: Sequence[Path], request: JobRequest, tell: Tell = quiet) -> JobResult:
         """Estimate many pictures; those that cannot be are named, the others are in a ZIP file."""
         self.limits.check_count(paths)
         found: list[Source | MediaError] = []
@@ -129,24 +128,25 @@ class Desk:
                 found.append(Source(path, _unique(path.stem, found)))
             except MediaError as error:
                 found.append(error)
-        with self._job() as folder, self._estimator(wish, tell) as estimator:
-            task = Task(Results(folder, wish.look, ply=True), wish.hfov_deg, False, False, Told(tell))
-            task.run(estimator, found, lambda line: None)
+        with self._job() as folder, self._estimator(request, tell) as estimator:
+            files = DepthFiles(folder, request.style, ply=True, cloud=self._params.cloud_options)
+            job = InferenceJob(files, self._params, hfov_deg=request.hfov_deg, progress=WebProgress(tell))
+            job.run(estimator, found, lambda line: None)
         painted = sorted(folder.glob('*_color.png'))
-        return Batch(folder, painted, _zipped(folder) if painted else None, task.failures)
+        return JobResult(folder, painted, _zipped(folder) if painted else None, job.failures)
 
-    def video(self, path: Path, wish: Wish, tell: Tell = quiet) -> Batch:
+    def video(self, path: Path, request: JobRequest, tell: Tell = quiet) -> JobResult:
         """Estimate a video; what is damaged in it is named."""
         self.limits.check_video(path)
-        with self._job() as folder, self._estimator(wish, tell) as estimator:
-            told = Told(tell, self.limits.video_frames)
-            beside = Results(folder, replace(wish.look, alone=False))
-            task = Task(beside, wish.hfov_deg, False, False, told)
-            task.run(estimator, [Source(path, Path(path.stem))], lambda line: None)
+        with self._job() as folder, self._estimator(request, tell) as estimator:
+            progress = WebProgress(tell, self.limits.video_frames)
+            files = DepthFiles(folder, replace(request.style, alone=False))
+            job = InferenceJob(files, self._params, hfov_deg=request.hfov_deg, progress=progress)
+            job.run(estimator, [Source(path, Path(path.stem))], lambda line: None)
             made = folder / f'{path.stem}_depth.mp4'
             if not made.is_file():
-                raise MediaError(task.failures[0])
-        return Batch(folder, [made], made, task.failures)
+                raise MediaError(job.failures[0])
+        return JobResult(folder, [made], made, job.failures)
 
     def forget(self, folder: Path) -> None:
         """Remove the files of a job that nobody looks at any more."""
@@ -165,29 +165,29 @@ class Desk:
             raise
 
     @contextmanager
-    def _estimator(self, wish: Wish, tell: Tell) -> Iterator[DepthEstimator]:
+    def _estimator(self, request: JobRequest, tell: Tell) -> Iterator[DepthEstimator]:
         tell(None, 'waiting for others')
         with self._turn:
             tell(None, 'getting ready')
             self._tell = tell
             try:
-                yield self._opened(wish)
+                yield self._opened(request)
             except EngineError:
                 self._close()
                 raise
             finally:
                 self._tell = quiet
 
-    def _opened(self, wish: Wish) -> DepthEstimator:
-        key = (wish.model, wish.engine)
+    def _opened(self, request: JobRequest) -> DepthEstimator:
+        key = (request.model, request.engine)
         if not self._open or self._open[0] != key:
             known = self.models()
-            check_model(wish.model, known)
-            if wish.engine not in ENGINE_CHOICES:
-                raise EngineError(f'There is no engine {wish.engine!r}: choose one of {", ".join(ENGINE_CHOICES)}.')
+            check_model(request.model, known)
+            if request.engine not in ENGINE_CHOICES:
+                raise EngineError(f'There is no engine {request.engine!r}: choose one of {", ".join(ENGINE_CHOICES)}.')
             self._close()
-            checkpoint = checkpoints.load(known[wish.model])
-            self._open = key, DepthEstimator(checkpoint, engine=wish.engine, say=self._said, **self._choice).__enter__()
+            chosen = replaced(self._params.estimator, {'model': known[request.model], 'engine': request.engine})
+            self._open = key, make_estimator(chosen, log=self._said).__enter__()
         return self._open[1]
 
     def _said(self, sentence: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,18 +18,23 @@ pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra 
 from recordings import CAMERA, a_depth, a_drive, by_rosbags, stamp
 
 from dav2_ros.bags import DEMO_BAG, BagError
-from dav2_ros.bags.camera_stream import Pictures
-from dav2_ros.bags.evaluation.evaluate import METRICS, NUMBERS, VARIANTS, Wanted, evaluate
+from dav2_ros.bags.camera_stream import CameraStream
+from dav2_ros.bags.evaluation.evaluate import METRICS, NUMBERS, VARIANTS, EvaluationOptions, evaluate
 from dav2_ros.bags.evaluation.fail_if import read_threshold
 from dav2_ros.bags.evaluation.ground_truth import SensorTruth, TapeTruth, compare
-from dav2_ros.bags.read_parameters import read_parameters
-from dav2_ros.bags.reference_sensor import Sensor
+from dav2_ros.bags.known_distances import TapeMeasure
+from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.commands.app import app
-from dav2_ros.estimator import Timings
+from dav2_ros.estimator import Estimate, Timings
 from dav2_ros.evaluation.report import read_data
 from dav2_ros.frames import DepthMap
+from dav2_ros.image.request import EstimateRequest, resize_plan
 from dav2_ros.models import checkpoints
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.read import read_parameters
+from dav2_ros.pipeline import DepthPipeline
+from dav2_ros.scale.reference_sensor import SOURCES
 
 FRAMES = 6
 PLAIN = ['steady:=none']
@@ -39,7 +45,7 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 class Oracle:
     """An estimator that knows the depth of `a_depth`, but for a factor that changes with time."""
 
-    size = 84
+    info = SimpleNamespace(name='oracle')
 
     def __init__(self, factor) -> None:
         self._factor = factor
@@ -47,11 +53,15 @@ class Oracle:
     def keep(self, plans) -> None:
         pass
 
-    def estimate_many(self, looks):
-        frame = looks[0].frame
+    def request(self, frame, *, info=None, **asked):
+        return EstimateRequest(frame, resize_plan(*frame.rgb.shape[:2], frame.camera, 0, 84), info=info)
+
+    def estimate_many(self, requests):
+        frame = requests[0].frame
         i = (frame.stamp_ns - stamp(0)) // 100_000_000
         z_m = a_depth(i).z_m * np.float32(self._factor(i))
-        return [(DepthMap(z_m, frame.camera, frame.stamp_ns, frame.frame_id), Timings(1.0, 2.0, 3.0))]
+        depth = DepthMap(z_m, frame.camera, frame.stamp_ns, frame.frame_id)
+        return [Estimate(depth, Timings(1.0, 2.0, 3.0), 'none', 'fp32')]
 
     def describe(self) -> dict:
         return {'model': 'oracle', 'engine': 'none', 'precision': 'fp32'}
@@ -63,11 +73,15 @@ def drive(tmp_path_factory):
 
 
 def judged(drive, factor, *settings, source='depth', distances=(), **wanted):
-    given = read_parameters(None, [*PLAIN, *settings])[0]
+    params = read_parameters(BagParameters, None, [*PLAIN, *settings])[0]
+    scale = params.scale
     with BagReader(drive) as bag:
-        truth = TapeTruth(list(distances)) if distances else SensorTruth(Sensor(bag, source, '', given))
-        sensor = Sensor(bag, given.scale_source, '', given) if given.scale_source in ('lidar', 'depth') else None
-        found = evaluate(Pictures(bag, given, sensor=sensor), truth, Oracle(factor), given, Wanted(**wanted))
+        truth = SensorTruth(RecordedSensor(bag, source, '', scale))
+        truth = TapeTruth(TapeMeasure(list(distances))) if distances else truth
+        sensor = RecordedSensor(bag, scale.scale_source, '', scale) if scale.scale_source in SOURCES else None
+        pipeline, options = DepthPipeline(params, Oracle(factor)), EvaluationOptions(**wanted)
+        stream, is_scaled = CameraStream(bag, params, sensor=sensor), scale.scale_source != 'none'
+        found = evaluate(stream, truth, pipeline, options, is_scaled=is_scaled)
     return {each.variant: each for each in found.judged}, found
 
 

@@ -33,17 +33,19 @@ from recordings import (
 )
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import Pictures
-from dav2_ros.bags.read_parameters import read_parameters
-from dav2_ros.bags.reference_sensor import Sensor
+from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.run import RunOptions, run
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.definitions import DEFINITIONS
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.transforms import Transforms
 from dav2_ros.estimator import DepthEstimator
+from dav2_ros.evaluation.page import CameraStream
 from dav2_ros.models import checkpoints
+from dav2_ros.parameter import definitions, replaced
 from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.parameters.read import ParameterError, read_parameters
 from dav2_ros.scale.pose import Pose
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +63,8 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 @pytest.fixture(scope='module')
 def given(random_model) -> BagParameters:
-    return read_parameters(None, ['steady:=none'], model=str(random_model), engine='torch', precision='fp32')[0]
+    options = {'model': str(random_model), 'engine': 'torch', 'precision': 'fp32'}
+    return read_parameters(BagParameters, None, ['steady:=none'], **options)[0]
 
 
 @pytest.fixture(scope='module')
@@ -123,7 +126,7 @@ class TestWhatIsWritten:
     def test_points_lie_where_depth_says(self, done, given):
         with BagReader(done[0]) as bag:
             depths = list(bag.depths('/dav2/depth/image'))
-        step = given.cloud_stride
+        step = given.cloud.cloud_stride
         for (_, _, message), depth in zip(every(done[0], '/dav2/points'), depths, strict=True):
             points = messages.points(message)
             there = np.isfinite(points['z'])
@@ -190,42 +193,37 @@ class TestOptions:
             assert set(other.topics) == {*one.topics, '/dav2/depth/image', '/dav2/depth/camera_info'}
 
     def test_parameters_are_those_of_the_node(self):
-        parameters = pytest.importorskip('dav2_ros.nodes.declare')
-        node, ours = parameters.DepthNodeParameters.__dataclass_fields__, BagParameters.__dataclass_fields__
+        node, ours = definitions(DepthNodeParameters), definitions(BagParameters)
         assert set(ours) < set(node)
-        for name, each in ours.items():
-            assert (
-                dict(each.metadata) | {'changes': ''} == dict(node[name].metadata) | {'changes': ''}
-                or name == 'cloud_stride'
-            )
-            assert each.default == node[name].default or name == 'cloud_stride'
+        assert {name for name, one in ours.items() if one != node[name]} == {'cloud_stride'}
 
     def test_the_file_of_a_node_serves(self):
-        given, ignored = read_parameters(ROOT / 'config' / 'depth.yaml', ['max_range_m:=5'], engine='torch')
-        assert (given.max_range_m, given.engine, given.cloud_stride) == (5.0, 'torch', 1)
+        file = ROOT / 'config' / 'depth.yaml'
+        given, ignored = read_parameters(BagParameters, file, ['max_range_m:=5'], engine='torch')
+        assert (given.estimator.max_range_m, given.estimator.engine, given.cloud.cloud_stride) == (5.0, 'torch', 1)
         assert 'diagnostics_period_s' in ignored
 
     @pytest.mark.parametrize('setting', ['x', 'nothing:=1', 'cloud_stride:=99', 'rectify:=3', 'scale_source:=height',
                                          'model:=[', 'min_range_m:=x'])  # fmt: skip
     def test_a_wrong_parameter_is_one_sentence(self, setting):
-        with pytest.raises(BagError) as caught:
-            read_parameters(None, [setting])
+        with pytest.raises(ParameterError) as caught:
+            read_parameters(BagParameters, None, [setting])
         assert '\n' not in str(caught.value)
 
-    def test_a_lidar_that_tf_places_is_the_evidence_of_its_pictures(self, drive, given):
+    def test_a_lidar_that_tf_places_is_measured_for_its_pictures(self, drive, given):
         """Its points, brought to the camera, lie where the depth image says."""
-        lidar = dataclasses.replace(given, scale_source='lidar')
+        lidar = replaced(given, {'scale_source': 'lidar'})
         with BagReader(drive) as bag:
-            sensor = Sensor(bag, 'lidar', '', lidar)
-            seen = list(Pictures(bag, lidar, sensor=sensor).read(skip=lambda _: False))
-        assert [each.missing for each in seen] == [''] * FRAMES
-        for i, each in enumerate(seen):
-            pairs = each.evidence.pairs(a_depth(i))
-            assert len(pairs.known_m) > 100 and each.evidence.stamp_ns == stamp(i) + 20_000_000
+            sensor = RecordedSensor(bag, 'lidar', '', lidar.scale)
+            pictures = list(CameraStream(bag, lidar, sensor=sensor).read(skip=lambda _: False))
+        assert [picture.missing for picture in pictures] == [''] * FRAMES
+        for i, picture in enumerate(pictures):
+            pairs = picture.measurement.pairs(a_depth(i))
+            assert len(pairs.known_m) > 100 and picture.measurement.stamp_ns == stamp(i) + 20_000_000
             np.testing.assert_allclose(np.median(pairs.ratios), 1.0, atol=1e-3)
 
     def test_what_is_known_of_the_scale_is_written_too(self, drive, given, tmp_path):
-        run(drive, tmp_path / 'out', dataclasses.replace(given, scale_source='lidar'), RunOptions(wanted=('stats',)))
+        run(drive, tmp_path / 'out', replaced(given, {'scale_source': 'lidar'}), RunOptions(wanted=('stats',)))
         scales, all_stats = (every(tmp_path / 'out', f'/dav2/{name}') for name in ('scale', 'stats'))
         for (_, _, scale), (_, _, stats) in zip(scales, all_stats, strict=True):
             assert scale.source == 'lidar' and scale.total > 100 and stats.scale == scale.applied
@@ -248,13 +246,14 @@ class TestOptions:
 PROGRAM = """
 import sys, os, signal
 from pathlib import Path
-from dav2_ros.bags.read_parameters import read_parameters
+from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.parameters.read import read_parameters
 from dav2_ros.bags.run import RunOptions, run
 import torch
 torch.set_num_threads(1)
 drive, out, model, stop = sys.argv[1:]
 settings = ['steady:=none', 'cloud_stride:=1']  # a chunk of points is on the disk before long
-given = read_parameters(None, settings, model=model, engine='torch', precision='fp32')[0]
+given = read_parameters(BagParameters, None, settings, model=model, engine='torch', precision='fp32')[0]
 def watch(at):
     if at.fresh >= int(stop):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -280,7 +279,7 @@ class TestKilled:
 
     def test_it_goes_on_and_ends_as_if_nothing_had_been(self, long, random_model, given, tmp_path):
         once = tmp_path / 'once'
-        run(long, once, dataclasses.replace(given, cloud_stride=1), RunOptions(copy=True))
+        run(long, once, replaced(given, {'cloud_stride': 1}), RunOptions(copy=True))
         out = tmp_path / 'out'
         for stop in (24, 6):
             assert launch(long, out, random_model, stop).returncode == -signal.SIGKILL

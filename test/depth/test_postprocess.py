@@ -4,18 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pytest
 
 from dav2_ros.depth.flying_pixels import FlyingPoints
-from dav2_ros.depth.postprocess import Finish
+from dav2_ros.depth.postprocess import Postprocessor
 from dav2_ros.frames import DepthMap
-from dav2_ros.parameters.estimator import EstimatorParameters
 
 RGB = np.random.default_rng(0).integers(0, 200, (48, 64, 3), np.uint8)
-GIVEN = EstimatorParameters()
 
 
 def a_ramp() -> np.ndarray:
@@ -25,13 +20,13 @@ def a_ramp() -> np.ndarray:
 
 def test_without_parameters_the_first_depth_stays_as_it_is():
     z_m = a_ramp()
-    assert Finish().apply(DepthMap(z_m), RGB, GIVEN).z_m is z_m
+    assert Postprocessor(steady='scale').apply(DepthMap(z_m), RGB).z_m is z_m
     np.testing.assert_array_equal(z_m, a_ramp())
 
 
 def test_flying_points_become_unknown_and_unsure_on_request():
     sure = np.ones((48, 64), np.float32)
-    depth = Finish().apply(DepthMap(a_ramp(), confidence=sure), RGB, replace(GIVEN, remove_flying=True))
+    depth = Postprocessor(remove_flying=True).apply(DepthMap(a_ramp(), confidence=sure), RGB)
     flying = FlyingPoints().find(a_ramp())
     assert flying.any()
     np.testing.assert_array_equal(depth.z_m, np.where(flying, np.nan, a_ramp()))
@@ -41,19 +36,5 @@ def test_flying_points_become_unknown_and_unsure_on_request():
 def test_what_is_beyond_stays_beyond():
     z_m = a_ramp()
     z_m[:10] = np.inf
-    depth = Finish().apply(DepthMap(z_m), RGB, replace(GIVEN, remove_flying=True))
+    depth = Postprocessor(remove_flying=True).apply(DepthMap(z_m), RGB)
     assert np.isinf(depth.z_m[:10]).all()
-
-
-@pytest.mark.parametrize('change', [{'min_confidence': 0.1}, {'steady': 'none'}, {'remove_flying': True}])
-def test_borders_wait_unless_the_user_moves_them(change):
-    """A still pixel that becomes unknown is held back; not so when a parameter has changed."""
-    finish, rgb = Finish(), np.kron(RGB, np.ones((5, 5, 1), np.uint8))
-    z_m = np.full((240, 320), 3.0, np.float32)
-    for i in range(3):
-        finish.apply(DepthMap(z_m.copy(), stamp_ns=1 + i), rgb, GIVEN)
-    z_m[100:110] = np.nan
-    held = finish.apply(DepthMap(z_m.copy(), stamp_ns=4), rgb, GIVEN)
-    assert np.isfinite(held.z_m).all()
-    told = finish.apply(DepthMap(z_m.copy(), stamp_ns=5), rgb, replace(GIVEN, **change))
-    np.testing.assert_array_equal(told.z_m, z_m)

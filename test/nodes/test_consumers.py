@@ -111,31 +111,28 @@ def test_nvblox_pairs_every_image_with_a_camera_that_never_changes(peer: Peer, i
 
 
 def changed(parameter: Any, value: Any) -> list[Any]:
-    """Return other values of a parameter, from its field of DepthNodeParameters."""
-    about = parameter.metadata
-    if about['choices']:
-        return [choice for choice in about['choices'] if choice != value]
-    if isinstance(value, bool) or not about['bounds']:
+    """Return other values of a parameter, from its definition."""
+    if parameter.choices:
+        return [choice for choice in parameter.choices if choice != value]
+    if isinstance(value, bool) or not parameter.bounds:
         return [not value] if isinstance(value, bool) else []
-    low, high = (type(value)(bound) for bound in about['bounds'])
+    low, high = (type(value)(bound) for bound in parameter.bounds)
     return [each for each in (min(high, max(low, 2 * value + 1)), high) if each != value]
 
 
 def test_no_parameter_of_a_running_node_changes_the_camera_or_the_size(in_metres: Peer) -> None:
     """What would is refused while the node runs: nvblox stops its process otherwise."""
-    from dataclasses import fields
-
-    from dav2_ros.parameter import ANY_TIME
+    from dav2_ros.parameter import ANY_TIME, definitions
     from dav2_ros.parameters.node import DepthNodeParameters
 
     peer, cameras, taken = in_metres, CameraCache(), []
     peer.only('depth/image', 'depth/camera_info')
-    for parameter in fields(DepthNodeParameters):
+    for parameter in definitions(DepthNodeParameters).values():
         before = peer.get(parameter.name)
         for value in changed(parameter, before):
             if not peer.set(parameter.name, value)[0]:
                 continue
-            assert parameter.metadata['changes'] == ANY_TIME, parameter.name
+            assert parameter.changes == ANY_TIME, parameter.name
             taken.append(parameter.name)
             answer = show(peer)
             cameras.update(answer['depth/camera_info'])

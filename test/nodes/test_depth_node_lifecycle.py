@@ -13,17 +13,17 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed (pip: the extra ros)')
 pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip install builds it)')
 
-from dataclasses import fields
 
 from graph.peer import BEST_EFFORT, Peer, a_header, a_picture, an_image, an_info, qos
 from graph.process import ROOT, NodeProcess
 from rosgraph_msgs.msg import Clock
 
-from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED
+from dav2_ros.parameter import ANY_TIME, NEVER, UNCONFIGURED, definitions
 from dav2_ros.parameters.node import DepthNodeParameters
 
 DEFAULTS = {
-    each.name: list(each.default) if each.default == () else each.default for each in fields(DepthNodeParameters)
+    each.name: list(each.default) if each.default == () else each.default
+    for each in definitions(DepthNodeParameters).values()
 }
 
 
@@ -41,13 +41,12 @@ def test_the_shipped_file_gives_the_defaults(peer: Peer) -> None:
 
 
 def test_every_parameter_is_described(peer: Peer) -> None:
-    for each, descriptor in zip(fields(DepthNodeParameters), peer.describe(*DEFAULTS), strict=True):
-        about = each.metadata
-        assert about['meaning'] in descriptor.description and about['changes'] in descriptor.description
-        assert descriptor.read_only == (about['changes'] == NEVER)
+    for each, descriptor in zip(definitions(DepthNodeParameters).values(), peer.describe(*DEFAULTS), strict=True):
+        assert each.meaning in descriptor.description and each.changes in descriptor.description
+        assert descriptor.read_only == (each.changes == NEVER)
         ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
-        assert [(r.from_value, r.to_value) for r in ranges] == ([about['bounds']] if about['bounds'] else [])
-        assert all(choice in descriptor.additional_constraints for choice in about['choices'])
+        assert [(r.from_value, r.to_value) for r in ranges] == ([each.bounds] if each.bounds else [])
+        assert all(choice in descriptor.additional_constraints for choice in each.choices)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +80,14 @@ def test_the_way_through_all_states(peer: Peer, random_model: Path) -> None:
     peer.until(lambda: peer.node.count_publishers(f'{peer.namespace}/depth/image'), 'depth is advertised')
     peer.spin(0.7)  # longer than it takes to notice demand
     assert peer.image.get_subscription_count() == 0, 'inactive: nothing is received'
-    fixed = [each.name for each in fields(DepthNodeParameters) if each.metadata['changes'] == UNCONFIGURED]
+    fixed = [each.name for each in definitions(DepthNodeParameters).values() if each.changes == UNCONFIGURED]
     for name in fixed:
         other = {'model': 'v2-small', 'device': 'cuda', 'model_kind': 'metric', 'model_preset': 'vits'}.get(name)
         value = other or _another(name)
         taken, reason = peer.set(name, value)
         assert not taken and name in reason and 'unconfigured' in reason
         assert peer.set(name, peer.get(name))[0], 'what it already is may be set'
-    for name in (each.name for each in fields(DepthNodeParameters) if each.metadata['changes'] == ANY_TIME):
+    for name in (each.name for each in definitions(DepthNodeParameters).values() if each.changes == ANY_TIME):
         assert peer.set(name, DEFAULTS[name])[0]
     assert peer.change('activate') and peer.state() == 'active'
     peer.only('depth/image')
@@ -109,14 +108,14 @@ def test_the_way_through_all_states(peer: Peer, random_model: Path) -> None:
 
 
 def _another(name: str):
-    each = next(each for each in fields(DepthNodeParameters) if each.name == name)
-    if each.metadata['choices']:
-        return each.metadata['choices'][-1]
+    each = next(each for each in definitions(DepthNodeParameters).values() if each.name == name)
+    if each.choices:
+        return each.choices[-1]
     if isinstance(each.default, bool):
         return not each.default
     if each.default == ():
         return ['front', 'rear']
-    return type(each.default)(each.metadata['bounds'][1])
+    return type(each.default)(each.bounds[1])
 
 
 def test_a_model_that_we_do_not_know_is_refused_until_it_is_stated(start, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from launch.actions import DeclareLaunchArgument
 from sensor_msgs.msg import CameraInfo, Image
 
 import dav2_ros
+from dav2_ros.parameter import definitions
 from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[2]
@@ -161,7 +161,8 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(laun
     node = peer('/launched/two', 'image', 'camera_info')
     node.wait_for_state('unconfigured')
     wanted = {
-        each.name: list(each.default) if each.default == () else each.default for each in fields(DepthNodeParameters)
+        each.name: list(each.default) if each.default == () else each.default
+        for each in definitions(DepthNodeParameters).values()
     }
     wanted |= every | this
     wanted |= {'max_range_m': 7.0, 'depth_stride': 5, 'colour_near_m': 1.0, 'autostart': False}
@@ -240,7 +241,7 @@ class TestArguments:
 
     def test_every_parameter_of_the_node_is_an_argument(self):
         arguments = {argument.name for argument in self.description('depth.launch.py').get_launch_arguments()}
-        assert arguments >= {each.name for each in fields(DepthNodeParameters)}
+        assert arguments >= set(definitions(DepthNodeParameters))
         assert arguments >= {'image', 'camera_info', 'namespace', 'name', 'params_file', 'use_sim_time', 'rviz'}
 
     def test_the_topics_of_each_camera_carry_its_name(self):

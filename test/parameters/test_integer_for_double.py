@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,26 +16,25 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.exceptions import InvalidParameterTypeException, ParameterException
 from rclpy.parameter import Parameter
 
-from dav2_ros.bags import BagError
-from dav2_ros.bags.read_parameters import read_parameters
-from dav2_ros.nodes.declare import declare, declare_own
+from dav2_ros.nodes.declare import declare, declare_own, parameters_of_camera
 from dav2_ros.nodes.doubles import TakesIntegersForDoubles
-from dav2_ros.parameter import NEVER
+from dav2_ros.parameter import NEVER, build, definitions, values_of
 from dav2_ros.parameters.bag import BagParameters
-from dav2_ros.parameters.cameras import OWN, given_to
+from dav2_ros.parameters.cameras import OWN
 from dav2_ros.parameters.cloud import CloudNodeParameters
 from dav2_ros.parameters.node import DepthNodeParameters
+from dav2_ros.parameters.read import ParameterError, read_parameters
 
 LAUNCH = Path(__file__).parents[2] / 'launch' / 'depth.launch.py'
 
 
 def doubles_of(kind: type) -> list:
-    return [each for each in fields(kind) if isinstance(each.default, float)]
+    return [each for each in definitions(kind).values() if isinstance(each.default, float)]
 
 
 def whole(each) -> int:
     """Return an integer within the bounds of a parameter, another than its default where there is one."""
-    low, high = each.metadata['bounds']
+    low, high = each.bounds
     inside = [value for value in range(math.ceil(low), min(math.floor(high), 100) + 1) if value != each.default]
     return inside[-1] if inside else math.ceil(low)
 
@@ -61,13 +59,13 @@ def test_an_integer_at_start_is_the_double(a_node, kind) -> None:
     for each in doubles_of(kind):  # one by one: not all of these go together
         also = {'colour_far_m': 1000} if each.name == 'colour_near_m' else {}
         node = a_node(**{each.name: whole(each), **also})
-        value = getattr(declare(node, kind), each.name)
+        value = values_of(declare(node, kind))[each.name]
         assert (type(value), value) == (float, whole(each)), each.name
         stored, descriptor = node.get_parameter(each.name), node.describe_parameter(each.name)
         assert stored.type_ == Parameter.Type.DOUBLE and descriptor.type == ParameterType.PARAMETER_DOUBLE
         assert not descriptor.dynamic_typing
-        assert descriptor.floating_point_range[0].to_value == each.metadata['bounds'][1]
-        assert descriptor.read_only == (each.metadata['changes'] == NEVER)
+        assert descriptor.floating_point_range[0].to_value == each.bounds[1]
+        assert descriptor.read_only == (each.changes == NEVER)
         node.destroy_node()
 
 
@@ -77,7 +75,7 @@ def test_an_integer_set_later_is_the_double(a_node, kind, together: bool) -> Non
     node = a_node()
     declare(node, kind)
     for each in doubles_of(kind):
-        if each.metadata['changes'] == NEVER:
+        if each.changes == NEVER:
             continue
         change = Parameter(each.name, value=whole(each))
         found = node.set_parameters_atomically([change]) if together else node.set_parameters([change])[0]
@@ -89,13 +87,11 @@ def test_an_integer_set_later_is_the_double(a_node, kind, together: bool) -> Non
 def test_an_integer_for_a_camera_of_its_own_is_the_double(a_node) -> None:
     own = [each for each in doubles_of(DepthNodeParameters) if each.name in OWN]
     node = a_node(**{f'front.{each.name}': whole(each) for each in own})
-    given = DepthNodeParameters(cameras=('front', 'rear'))
+    given = build(DepthNodeParameters, {'cameras': ('front', 'rear')})
     declare_own(node, given)
-    front = given_to(node, 'front', given)
-    assert own and all(
-        (type(getattr(front, each.name)), getattr(front, each.name)) == (float, whole(each)) for each in own
-    )
-    assert given_to(node, 'rear', given) == given
+    front = values_of(parameters_of_camera(node, 'front', given))
+    assert own and all((type(front[each.name]), front[each.name]) == (float, whole(each)) for each in own)
+    assert parameters_of_camera(node, 'rear', given) == given
     assert node.set_parameters([Parameter('rear.max_hfov_deg', value=90)])[0].successful
     assert node.get_parameter('rear.max_hfov_deg').value == 90.0
 
@@ -105,7 +101,7 @@ def test_nothing_else_is_taken_for_a_double(a_node, wrong) -> None:
     with pytest.raises(InvalidParameterTypeException):
         declare(a_node(max_range_m=wrong), DepthNodeParameters)
     with pytest.raises(InvalidParameterTypeException):
-        declare_own(a_node(**{'front.max_hfov_deg': wrong}), DepthNodeParameters(cameras=('front',)))
+        declare_own(a_node(**{'front.max_hfov_deg': wrong}), build(DepthNodeParameters, {'cameras': ('front',)}))
     node = a_node()
     declare(node, DepthNodeParameters)
     found = node.set_parameters([Parameter('max_range_m', value=wrong)])[0]
@@ -131,11 +127,14 @@ def test_an_integer_in_a_bag_run_is_the_double(tmp_path: Path) -> None:
     for each in doubles_of(BagParameters):
         file = tmp_path / 'params.yaml'
         file.write_text(f'/**:\n  ros__parameters:\n    {each.name}: {whole(each)}\n')
-        for given, _ in (read_parameters(None, [f'{each.name}:={whole(each)}']), read_parameters(file, [])):
-            value = getattr(given, each.name)
+        for given, _ in (
+            read_parameters(BagParameters, None, [f'{each.name}:={whole(each)}']),
+            read_parameters(BagParameters, file, []),
+        ):
+            value = values_of(given)[each.name]
             assert (type(value), value) == (float, whole(each)), each.name
-    with pytest.raises(BagError, match='max_range_m is True'):
-        read_parameters(None, ['max_range_m:=true'])
+    with pytest.raises(ParameterError, match='max_range_m is True'):
+        read_parameters(BagParameters, None, ['max_range_m:=true'])
 
 
 def test_an_integer_in_a_launch_argument_is_the_double() -> None:

@@ -18,7 +18,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap
 from dav2_ros.scale.camera_height import GroundHeight
 from dav2_ros.scale.fit import ScaleFit, fit_scale
-from dav2_ros.scale.measurements import Beam, Distances, Evidence, Pairs, Points
+from dav2_ros.scale.measurements import Beam, Distances, Measurement, Pairs, Points
 from dav2_ros.scale.projection import nearest_returns
 from dav2_ros.scale.tracker import measure
 from dav2_training.data.procedural.camera_poses import View, random_view, reach
@@ -79,7 +79,7 @@ def true_scale(seed: int) -> float:
     return math.exp(np.random.default_rng([seed, 9]).normal(0.0, 0.5))
 
 
-def error(evidence: Evidence, at: Place, seed: int) -> tuple[float, ScaleFit]:
+def error(evidence: Measurement, at: Place, seed: int) -> tuple[float, ScaleFit]:
     fit = measure(at.depth(true_scale(seed)), evidence)
     return abs(fit.value / true_scale(seed) - 1.0), fit
 

@@ -15,12 +15,12 @@ from dav2_ros.bags import DEMO_BAG
 from dav2_ros.camera import Camera
 from dav2_ros.depth.scene_change import SceneCut
 from dav2_ros.frames import DepthMap
-from dav2_ros.scale.correction import multiplied
+from dav2_ros.scale.correction import Correction
 from dav2_ros.scale.fit import ScaleFit, no_fit
 from dav2_ros.scale.kalman import FilterSettings, Scale, ScaleFilter
 from dav2_ros.scale.measurements import Beam, Points
 from dav2_ros.scale.pose import OPTICAL_FROM_BODY, Pose
-from dav2_ros.scale.time_sync import EvidenceBuffer
+from dav2_ros.scale.time_sync import MeasurementBuffer
 from dav2_ros.scale.tracker import ScaleTracker
 
 STEP_NS = 100_000_000
@@ -117,7 +117,7 @@ class TestBuffer:
         return Points(np.zeros((0, 3), np.float32), ns)
 
     def test_it_gives_the_nearest_in_time_once(self) -> None:
-        buffer = EvidenceBuffer(0.05)
+        buffer = MeasurementBuffer(0.05)
         for ms in (0, 100, 200, 300):
             buffer.add(self.piece(START_NS + ms * 1_000_000))
         piece, why = buffer.take(START_NS + 130_000_000)
@@ -126,21 +126,21 @@ class TestBuffer:
         assert buffer.take(START_NS + 160_000_000)[0].stamp_ns - START_NS == 200_000_000
 
     def test_what_is_too_far_in_time_is_not_given_and_told(self) -> None:
-        buffer = EvidenceBuffer(0.05)
+        buffer = MeasurementBuffer(0.05)
         assert buffer.take(START_NS) == (None, 'nothing has arrived')
         buffer.add(self.piece(START_NS))
         assert buffer.take(START_NS + 3_250_000_000) == (None, 'the nearest in time is 3.25 s from the picture')
         assert buffer.take(START_NS - 50_000_001)[0] is None and buffer.take(START_NS - 50_000_000)[0] is not None
 
     def test_a_recording_that_starts_again_is_used_again(self) -> None:
-        buffer = EvidenceBuffer(0.05)
+        buffer = MeasurementBuffer(0.05)
         for _ in range(2):
             for ms in (0, 100):
                 buffer.add(self.piece(START_NS + ms * 1_000_000))
                 assert buffer.take(START_NS + ms * 1_000_000)[0] is not None
 
     def test_it_does_not_grow(self) -> None:
-        buffer = EvidenceBuffer(1000.0, depth=4)
+        buffer = MeasurementBuffer(1000.0, depth=4)
         for i in range(100):
             buffer.add(self.piece(START_NS + i))
         assert buffer.take(START_NS)[0].stamp_ns == START_NS + 96 and buffer.received == 100
@@ -185,7 +185,8 @@ class TestTracker:
         for i in range(5):
             stamp_ns = START_NS + i * STEP_NS
             cloud = points + rng.normal(0, 0.02, points.shape).astype(np.float32)
-            depth, scale = tracker.correct(DepthMap(truth_m / 1.7, CAMERA, stamp_ns, 'cam'), Points(cloud, stamp_ns))
+            depth = DepthMap(truth_m / 1.7, CAMERA, stamp_ns, 'cam')
+            scale = tracker.correct(depth, Points(cloud, stamp_ns))
         assert (scale.source, scale.trusted, scale.age_s) == ('lidar', True, 0.0)
         np.testing.assert_allclose(depth.z_m, truth_m, rtol=0.01)
         assert (depth.camera, depth.stamp_ns, depth.frame_id) == (CAMERA, stamp_ns, 'cam')
@@ -199,7 +200,7 @@ class TestTracker:
                 range_m = truth_m + rng.normal(0, 0.05) if rng.random() > 0.2 else rng.uniform(0.3, 12.0)
                 beam = Beam(np.zeros(3), np.array([0, 0, 1.0]), float(range_m), 0.0)
                 depth = DepthMap(np.full((48, 64), truth_m / 1.3, np.float32), CAMERA, START_NS + i * STEP_NS)
-                depth, scale = tracker.correct(depth, beam)
+                scale = tracker.correct(depth, beam)
             assert scale.trusted and depth.z_m[0, 0] == pytest.approx(truth_m, rel=0.02), seed
 
     def test_after_a_cut_the_old_scale_is_not_applied(self) -> None:
@@ -207,16 +208,17 @@ class TestTracker:
         near = np.full((48, 64), 2.0, np.float32)
         cloud = CAMERA.unproject(2.0 * near)[::3, ::3].reshape(-1, 3)
         for i in range(5):
-            _, scale = tracker.correct(DepthMap(near.copy(), CAMERA, START_NS + i * STEP_NS), Points(cloud))
+            scale = tracker.correct(DepthMap(near.copy(), CAMERA, START_NS + i * STEP_NS), Points(cloud))
         assert scale.applied == pytest.approx(2.0, rel=0.01)
-        _, scale = tracker.correct(DepthMap(10.0 * near, CAMERA, START_NS + 5 * STEP_NS), None, 'nothing has arrived')
+        scale = tracker.correct(DepthMap(10.0 * near, CAMERA, START_NS + 5 * STEP_NS), None, 'nothing has arrived')
         assert (scale.applied, scale.reason, math.isnan(scale.value)) == (1.2, 'nothing has arrived', True)
 
     def test_factor_and_shift_of_the_inverse(self) -> None:
         z_m = np.array([[1.0, 4.0, 10.0, np.nan, np.inf]], np.float32)
-        depth = multiplied(DepthMap(z_m.copy()), 2.0, 0.1)
-        np.testing.assert_allclose(depth.z_m, [[1 / (0.5 + 0.1), 1 / (0.125 + 0.1), 1 / (0.05 + 0.1), np.nan, np.inf]])
-        beyond = multiplied(DepthMap(z_m.copy()), 1.0, -0.2).z_m
+        corrected_m = Correction(2.0, 0.1).apply(z_m)
+        wanted_m = [[1 / (0.5 + 0.1), 1 / (0.125 + 0.1), 1 / (0.05 + 0.1), np.nan, np.inf]]
+        np.testing.assert_allclose(corrected_m, wanted_m)
+        beyond = Correction(1.0, -0.2).apply(z_m)
         np.testing.assert_allclose(beyond, [[1 / 0.8, 1 / 0.05, np.inf, np.nan, np.inf]], rtol=1e-5)
 
 

@@ -20,16 +20,19 @@ from typer.testing import CliRunner
 
 from dav2_ros.camera import Camera
 from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.commands.app import app
 from dav2_ros.depth.colour import colourise
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.images import MediaError, Photo, read_depth_png
 from dav2_ros.models.registry import ModelError
+from dav2_ros.parameter import build
+from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.web.glb import glb
 from dav2_ros.web.limits import Limits
-from dav2_ros.web.result import Seen, keep, painted
-from dav2_ros.web.service import Desk, Wish, local_models, without_folders
+from dav2_ros.web.result import PictureResult, keep, painted
+from dav2_ros.web.service import DepthService, JobRequest, local_models, without_folders
 
 pytest.importorskip('PIL', reason='Pillow is not installed (pip: the extra web)')
 CAMERA = Camera.from_hfov(40, 30, 1.0)
@@ -61,12 +64,12 @@ def parse(data: bytes) -> tuple[dict, np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def seen(tmp_path: Path) -> Seen:
+def result(tmp_path: Path) -> PictureResult:
     z_m = np.linspace(1.0, 60.0, 30 * 40, dtype=np.float32).reshape(30, 40)
     z_m[0, 0], z_m[2, 3] = np.nan, np.inf
     rgb = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     photo = Photo(Frame(rgb, CAMERA), 'assumed')
-    return keep(tmp_path, 'photo', photo, DepthMap(z_m, CAMERA), 'a network', painted(0.5, 40.0))
+    return keep(tmp_path, 'photo', photo, DepthMap(z_m, CAMERA), 'a network', painted(0.5, 40.0), CloudOptions())
 
 
 class TestCloudOfTheBrowser:
@@ -93,29 +96,29 @@ class TestCloudOfTheBrowser:
         assert parse(glb(cloud))[0]['scenes'] == [{'nodes': []}]
 
 
-class TestSeen:
-    def test_a_click_reads_what_the_array_holds_and_the_cloud_has_there(self, seen):
-        z_m = np.load(seen.file('depth.npy'))
+class TestPictureResult:
+    def test_a_click_reads_what_the_array_holds_and_the_cloud_has_there(self, result):
+        z_m = np.load(result.file('depth.npy'))
         cloud = make_cloud(DepthMap(z_m, CAMERA), None, remove_flying=False)
         for u, v in ((1, 0), (39, 29), (17, 12)):
-            reading = seen.read(u, v)
+            reading = result.read(u, v)
             assert reading.z_m == z_m[v, u]
             assert reading.xyz_m == pytest.approx([float(cloud[axis][v, u]) for axis in 'xyz'], rel=1e-5)
             assert str(reading).startswith(f'Pixel ({u}, {v}): {z_m[v, u]:.3f} m ahead')
-        assert 'unknown' in str(seen.read(0, 0)) and 'beyond' in str(seen.read(3, 2))
+        assert 'unknown' in str(result.read(0, 0)) and 'beyond' in str(result.read(3, 2))
         for u, v in ((-1, 0), (40, 0), (0, 30)):
             with pytest.raises(MediaError, match='outside of 40x30'):
-                seen.read(u, v)
+                result.read(u, v)
 
-    def test_the_range_paints_anew_and_ends_the_cloud(self, seen):
-        z_m = np.load(seen.file('depth.npy'))
+    def test_the_range_paints_anew_and_ends_the_cloud(self, result):
+        z_m = np.load(result.file('depth.npy'))
         for near_m, far_m in ((0.5, 40.0), (2.0, 10.0)):
-            shown = seen.seen_with(painted(near_m, far_m))
+            shown = result.painted_with(painted(near_m, far_m))
             colour = cv2.imread(str(shown.color))[..., ::-1]
             np.testing.assert_array_equal(colour, colourise(z_m, near_m, far_m))
             _, xyz, _ = parse(shown.view.read_bytes())
             assert 0.8 * far_m < -xyz[:, 2].min() <= far_m
-        near_m, far_m = seen.spread()
+        near_m, far_m = result.spread()
         known = np.sort(z_m[np.isfinite(z_m)])
         assert known[0] < near_m < known[len(known) // 50] and known[-len(known) // 50] < far_m < known[-1]
 
@@ -124,17 +127,17 @@ class TestSeen:
             with pytest.raises(MediaError, match='is no range: choose'):
                 painted(near, far)
 
-    def test_what_was_put_away_is_a_sentence(self, seen):
-        seen.file('depth.npy').unlink()
+    def test_what_was_put_away_is_a_sentence(self, result):
+        result.file('depth.npy').unlink()
         with pytest.raises(MediaError, match='estimate it again'):
-            seen.read(1, 1)
+            result.read(1, 1)
 
-    def test_all_files_say_the_same(self, seen):
-        z_m = np.load(seen.file('depth.npy'))
+    def test_all_files_say_the_same(self, result):
+        z_m = np.load(result.file('depth.npy'))
         known = np.isfinite(z_m)
-        np.testing.assert_allclose(read_depth_png(seen.file('depth.png'))[known], z_m[known], atol=6e-4)
-        assert [path.name for path in seen.files if not path.is_file()] == []
-        assert seen.file('cloud.ply').read_bytes().startswith(b'ply\nformat binary_little_endian')
+        np.testing.assert_allclose(read_depth_png(result.file('depth.png'))[known], z_m[known], atol=6e-4)
+        assert [path.name for path in result.files if not path.is_file()] == []
+        assert result.file('cloud.ply').read_bytes().startswith(b'ply\nformat binary_little_endian')
 
 
 class TestLimits:
@@ -181,24 +184,27 @@ def test_sentences_keep_names_and_lose_folders(sentence, shown):
     assert without_folders(sentence) == shown
 
 
-class TestDesk:
+class TestDepthService:
     @pytest.fixture
-    def desk(self, tmp_path, random_model, one_thread):
+    def service(self, tmp_path, random_model, one_thread):
         (tmp_path / 'home').mkdir()
         limits = Limits(video_frames=6)
-        with Desk(tmp_path / 'home', limits, model=random_model, precision='fp32') as desk:
-            yield desk
+        params = build(OfflineParameters, {'precision': 'fp32'})
+        with DepthService(tmp_path / 'home', limits, model=random_model, params=params) as service:
+            yield service
 
-    def wish(self, **changes: object) -> Wish:
-        wish = {'model': 'random', 'engine': 'torch', 'hfov_deg': 60.0, 'look': painted(0.5, 40.0)}
-        return Wish(**(wish | changes))
+    def request(self, **changes: object) -> JobRequest:
+        request = {'model': 'random', 'engine': 'torch', 'hfov_deg': 60.0, 'style': painted(0.5, 40.0)}
+        return JobRequest(**(request | changes))
 
-    def test_many_pictures_are_one_file_and_bad_ones_are_named(self, desk, tmp_path):
+    def test_many_pictures_are_one_file_and_bad_ones_are_named(self, service, tmp_path):
         (tmp_path / 'other').mkdir()
         good = [draw(tmp_path / 'a.png'), draw(tmp_path / 'other/a.png', 60, 60), draw(tmp_path / 'b.jpg')]
         (tmp_path / 'bad.png').write_text('no picture')
         told = []
-        done = desk.batch([good[0], tmp_path / 'bad.png', *good[1:]], self.wish(), lambda *each: told.append(each))
+        done = service.batch(
+            [good[0], tmp_path / 'bad.png', *good[1:]], self.request(), lambda *each: told.append(each)
+        )
         assert done.failures == ['bad.png is not a picture.']
         with zipfile.ZipFile(done.file) as file:
             ends = ('depth.npy', 'depth.png', 'cloud.ply', 'color.png')
@@ -208,29 +214,29 @@ class TestDesk:
         assert told[-1] == (1.0, '4 of 4')
         shares = [share for share, _ in told if share is not None]
         assert shares == [0.25, 0.5, 0.75, 1.0]
-        desk.forget(done.folder)
-        assert not list(desk.home.iterdir())
+        service.forget(done.folder)
+        assert not list(service.home.iterdir())
 
-    def test_a_video_ends_where_it_ends_and_a_long_one_is_refused(self, desk, tmp_path):
+    def test_a_video_ends_where_it_ends_and_a_long_one_is_refused(self, service, tmp_path):
         av = pytest.importorskip('av', reason='PyAV is not installed (pip: the extra video)')
-        done = desk.video(film(tmp_path / 'short.mp4', 5), self.wish())
+        done = service.video(film(tmp_path / 'short.mp4', 5), self.request())
         with av.open(str(done.file)) as file:
             sizes = [(frame.width, frame.height) for frame in file.decode(video=0)]
         assert sizes == [(128, 48)] * 5 and done.failures == []
-        desk.forget(done.folder)
+        service.forget(done.folder)
         with pytest.raises(MediaError, match='more than 6 frames'):
-            desk.video(film(tmp_path / 'long.mp4', 7), self.wish())
-        assert not list(desk.home.iterdir())
+            service.video(film(tmp_path / 'long.mp4', 7), self.request())
+        assert not list(service.home.iterdir())
 
-    def test_what_is_not_here_is_a_sentence_and_leaves_nothing(self, desk, tmp_path):
+    def test_what_is_not_here_is_a_sentence_and_leaves_nothing(self, service, tmp_path):
         photo = draw(tmp_path / 'a.png')
         with pytest.raises(
             ModelError, match="'v2-metric-indoor-large' is not a metric model of this machine: choose one of random, "
         ):
-            desk.picture(photo, self.wish(model='v2-metric-indoor-large'))
+            service.picture(photo, self.request(model='v2-metric-indoor-large'))
         with pytest.raises(EngineError, match="no engine 'steam'"):
-            desk.picture(photo, self.wish(engine='steam'))
-        assert not list(desk.home.iterdir())
+            service.picture(photo, self.request(engine='steam'))
+        assert not list(service.home.iterdir())
 
     def test_only_models_of_this_machine_are_offered(self, random_model, monkeypatch, tmp_path):
         monkeypatch.setenv('DAV2_HOME', str(tmp_path))

@@ -155,7 +155,7 @@ class TestErrors:
         )
 
 
-class TestDoor:
+class TestRequestFilter:
     @pytest.mark.parametrize(
         'prefix', ['/gradio_api/file=', '/file=', '/gradio_api/file/', '/static/', '/assets/', '/']
     )

@@ -22,9 +22,12 @@ from dav2_ros.depth.metric import to_metres
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
-from dav2_ros.media.depth_files import Look
+from dav2_ros.image.request import resize_plan
 from dav2_ros.models import checkpoints
 from dav2_ros.models.checkpoints import Checkpoint
+from dav2_ros.parameter import build
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.pipeline import DepthPipeline
 
 PRECISIONS = ('fp32', 'bf16')  # of the network in PyTorch
 
@@ -90,20 +93,20 @@ class NetworkPredictor:
         self._dtype = {'fp32': torch.float32, 'bf16': torch.bfloat16}[precision]
         self._network = checkpoints.build(checkpoint).to(self._device, self._dtype)
         self._size = size or info.train_size
-        self._focal = DepthEstimator(checkpoint, size=self._size).focal_factor if info.kind == 'metric' else None
+        self._estimator = DepthEstimator(checkpoint, size=self._size) if info.kind == 'metric' else None
         self.facts = {'engine': 'torch', 'precision': precision, 'device': self._device, 'short side': str(self._size)}
 
     def __call__(self, rgb: np.ndarray, camera: Camera | None = None) -> np.ndarray:
         import torch
 
-        look = Look(Frame(rgb, camera))
-        plan = look.plan(self._size)
+        plan = resize_plan(*rgb.shape[:2], camera, 0, self._size)
         with torch.inference_mode():
             image = torch.from_numpy(plan.apply(rgb)).to(self._device, self._dtype)
             found = plan.undo(self._network(image[None])[0].float().cpu().numpy())
-        if self._focal is None:
+        if self._estimator is None:
             return np.array(found)
-        return to_metres(found, self._focal(look), self.info.max_depth_m)
+        focal_factor = self._estimator.request(Frame(rgb, camera)).focal_factor
+        return to_metres(found, focal_factor, self.info.max_depth_m)
 
 
 class EstimatorPredictor:
@@ -113,6 +116,7 @@ class EstimatorPredictor:
 
     def __init__(self, estimator: DepthEstimator) -> None:
         self._estimator, self.name = estimator, estimator.info.name
+        self._pipeline = DepthPipeline(build(OfflineParameters, {'steady': 'none'}), estimator)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -123,4 +127,4 @@ class EstimatorPredictor:
         }
 
     def __call__(self, rgb: np.ndarray, camera: Camera | None = None) -> np.ndarray:
-        return np.array(self._estimator.estimate(Frame(rgb, camera))[0].z_m)
+        return np.array(self._pipeline.process(Frame(rgb, camera)).depth.z_m)

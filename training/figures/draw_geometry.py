@@ -25,7 +25,6 @@ from dav2_ros.depth.colour import colourise
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.image.rectify import Rectifier
-from dav2_ros.image.request import Look
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib, relative_error
 from dav2_ros.media.images import write_png
 from dav2_ros.media.point_render import Eye, splat
@@ -100,7 +99,7 @@ def draw_focal(estimator: DepthEstimator, path: Path, scenes: int = 12) -> None:
             rgb, true_m = shot(index, view, 168, 224, reach=REACH)
             camera = Camera.from_hfov(224, 168, view.hfov_rad)
             z_m = estimator.estimate(Frame(rgb, camera))[0].z_m
-            factor = estimator.focal_factor(Look(Frame(rgb, camera)))
+            factor = estimator.request(Frame(rgb, camera)).focal_factor
             both = np.isfinite(z_m) & np.isfinite(true_m)
             ratio = float(np.median(z_m[both] / true_m[both]))
             found['on'].append(ratio)

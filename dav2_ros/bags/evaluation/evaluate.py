@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How right depth is on a recording, as the network gives it, with one factor per frame, and with the node's scale."""
+"""Evaluate depth on a recording: as the network gives it, with one factor per frame, and with the node's scale."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import Pictures, Refused, Seen
-from dav2_ros.bags.evaluation.ground_truth import Compared, Truth, compare
+from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture
+from dav2_ros.bags.evaluation.ground_truth import Compared, GroundTruth, compare
 from dav2_ros.bags.evaluation.worst_frames import WorstFrames
-from dav2_ros.bags.run import BagScale, look_at
-from dav2_ros.depth.postprocess import Finish
-from dav2_ros.estimator import DepthEstimator, Timings
+from dav2_ros.estimator import Timings
 from dav2_ros.evaluation import flicker
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
 from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
 from dav2_ros.evaluation.scale_drift import Drift, drift, frame_scale
 from dav2_ros.files.prefetch import ahead
-from dav2_ros.parameters.bag import BagParameters
+from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.pipeline import DepthPipeline
+from dav2_ros.scale.measurements import Measurement
 
 VARIANTS = ('raw', 'median', 'scaled')
 METRICS = tuple(each.name for each in dataclasses.fields(DepthMetrics))
@@ -46,7 +46,7 @@ class FrameRow:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class VariantResult:
     """One variant of one model on one engine, over all frames that something is known of."""
 
     model: str
@@ -78,7 +78,7 @@ class Judged:
 class Evaluation:
     """All variants of one model on one engine, and its worst frames as the network gives them."""
 
-    judged: tuple[Judged, ...]
+    judged: tuple[VariantResult, ...]
     worst: tuple[FramePictures, ...]
     refused: dict[str, int]  # why pictures could not be judged, and how many
 
@@ -93,18 +93,18 @@ class _Tally:
         self._clips: list[flicker.Flicker] = []
         self._before: tuple[Compared | None, int] = None, 0
 
-    def add(self, seen: Seen, both: Compared, timings: Timings) -> bool:
+    def add(self, picture: CameraFrame, both: Compared, timings: Timings) -> bool:
         """Take in a frame; False if nothing of it can be compared."""
         within = np.where((both.true_m > 0) & (both.true_m <= self._max_m), both.true_m, np.float32(np.nan))
         metrics = depth_metrics(both.z_m, within, max_m=self._max_m)
         if metrics is None:
             return False
-        spent_ms = seen.decode_ms + timings.pre_ms + timings.engine_ms + timings.post_ms
+        spent_ms = picture.decode_ms + timings.pre_ms + timings.engine_ms + timings.post_ms
         scale = frame_scale(both.z_m, within)
-        self.rows.append(FrameRow(seen.frame.stamp_ns, metrics, scale, both.coverage, timings.engine_ms, spent_ms))
+        self.rows.append(FrameRow(picture.frame.stamp_ns, metrics, scale, both.coverage, timings.engine_ms, spent_ms))
         self._ranges = self._ranges + by_range(both.z_m, within)
         if both.is_dense:
-            self._look_for_flicker(seen.frame.stamp_ns, both)
+            self._look_for_flicker(picture.frame.stamp_ns, both)
         return True
 
     def _look_for_flicker(self, stamp_ns: int, both: Compared) -> None:
@@ -113,16 +113,16 @@ class _Tally:
             self._clips.append(flicker.flicker((before.z_m, both.z_m), (before.true_m, both.true_m)))
         self._before = both, stamp_ns
 
-    def judged(self, model: str, engine: str) -> Judged:
+    def judged(self, model: str, engine: str) -> VariantResult:
         stamps = [row.stamp_ns for row in self.rows]
         drifted = drift(stamps, [row.scale for row in self.rows])
         clips = [clip for clip in self._clips if np.isfinite(clip.p95)]
         flickers = flicker.mean(clips) if clips else None
-        return Judged(model, engine, self.name, tuple(self.rows), self._ranges, drifted, flickers)
+        return VariantResult(model, engine, self.name, tuple(self.rows), self._ranges, drifted, flickers)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EvaluationOptions:
     """How an evaluation is made."""
 
     frames: int = 0  # 0: all
@@ -131,66 +131,81 @@ class Wanted:
 
 
 def evaluate(
-    pictures: Pictures,
-    truth: Truth,
-    estimator: DepthEstimator,
-    given: BagParameters,
-    wanted: Wanted,
+    stream: CameraStream,
+    truth: GroundTruth,
+    pipeline: DepthPipeline,
+    options: EvaluationOptions,
+    *,
+    is_scaled: bool,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Judge one model on one engine; raises BagError, one sentence, when nothing can be compared."""
-    scales = given.scale_source != 'none'
-    tallies = {name: _Tally(name, wanted.max_depth_m) for name in VARIANTS if scales or name != 'scaled'}
-    job = _Frames(truth, estimator, given, tallies, wanted)
-    total = pictures.count
-    every = max(1, -(-total // wanted.frames)) if wanted.frames else 1
+    """Judge one model on one engine; raises BagError, one sentence, when nothing can be compared.
+
+    `is_scaled` says whether the pipeline's scale is something else than 1.
+    """
+    tallies = {name: _Tally(name, options.max_depth_m) for name in VARIANTS if is_scaled or name != 'scaled'}
+    frames = _Frames(truth, pipeline, tallies, options)
+    total = stream.count
+    every = max(1, -(-total // options.frames)) if options.frames else 1
     number = itertools.count()
-    with ahead(pictures.read(getattr(getattr(truth, 'sensor', None), 'handlers', None),
-                             skip=lambda _: next(number) % every != 0), most=4) as items:  # fmt: skip
-        for done, item in enumerate(items, 1):
-            job.look(item)
+    with ahead(stream.read(truth.handlers, skip=lambda _: next(number) % every != 0), most=4) as pictures:
+        for done, picture in enumerate(pictures, 1):
+            frames.judge(picture)
             watch(done, -(-total // every))
-    return job.evaluation()
+    return frames.evaluation()
 
 
 class _Frames:
     """Goes through the frames of one evaluation."""
 
     def __init__(
-        self, truth: Truth, estimator: DepthEstimator, given: BagParameters, tallies: dict[str, _Tally], wanted: Wanted
+        self, truth: GroundTruth, pipeline: DepthPipeline, tallies: dict[str, _Tally], options: EvaluationOptions
     ) -> None:
-        self._truth, self._estimator, self._given, self._tallies = truth, estimator, given, tallies
-        self._wanted, self._finish, self._scale = wanted, Finish(), BagScale(given)
-        self._worst = WorstFrames(wanted.worst)
+        self._truth, self._pipeline, self._tallies = truth, pipeline, tallies
+        self._worst = WorstFrames(options.worst)
         self._refused: dict[str, int] = {}
 
-    def look(self, item: Seen | Refused) -> None:
+    def judge(self, picture: CameraFrame | RefusedPicture) -> None:
         """Judge a picture, or count why it cannot be."""
-        if isinstance(item, Refused):
-            return self._refuse(item.why)
-        known = self._truth.at(item)
-        look = look_at(item.frame, self._given, confidence=False)
-        self._estimator.keep([look.plan(self._estimator.size)])
-        ((depth, timings),) = self._estimator.estimate_many([look])
-        depth = self._finish.apply(depth, item.frame.rgb, self._given)
-        raw = replace(depth, z_m=depth.z_m.copy())
-        scaled, _ = self._scale.correct(depth, item)  # even of frames without truth: its filter lives on them
-        if known is None:
-            return self._refuse(self._truth.why_not)
         try:
-            both = compare(known, raw)
-            if not self._tallies['raw'].add(item, both, timings):
-                return self._refuse('no known distance falls on the picture')
-            factor = self._tallies['raw'].rows[-1].scale
-            factor = factor if np.isfinite(factor) else 1.0
-            self._tallies['median'].add(item, replace(both, z_m=both.z_m * np.float32(factor)), timings)
-            if 'scaled' in self._tallies:
-                self._tallies['scaled'].add(item, compare(known, scaled), timings)
+            if isinstance(picture, RefusedPicture):
+                return self._refuse(picture.why)
+            pipeline = self._pipeline
+            request = pipeline.request(picture.frame, picture.info)
+            known = self._truth.at(request.frame)
+            pipeline.estimator.keep([request.plan])
+            (estimate,) = pipeline.estimator.estimate_many([request])
+            depth = pipeline.postprocess(request, estimate)
+            raw = replace(depth, z_m=depth.z_m.copy())
+            pipeline.correct_scale(depth, picture.measurement, picture.missing)  # its filter lives on all frames
+            if known is None:
+                return self._refuse(self._truth.why_not)
+            return self._compare(picture, request.frame, known, raw, depth, estimate.timings)
+        except BagError:
+            raise
         except ValueError as error:
             return self._refuse(str(error))
+
+    def _compare(
+        self,
+        picture: CameraFrame,
+        frame: Frame,
+        known: DepthMap | Measurement,
+        raw: DepthMap,
+        scaled: DepthMap,
+        timings: Timings,
+    ) -> None:
+        both = compare(known, raw)
+        if not self._tallies['raw'].add(picture, both, timings):
+            return self._refuse('no known distance falls on the picture')
+        factor = self._tallies['raw'].rows[-1].scale
+        factor = factor if np.isfinite(factor) else 1.0
+        self._tallies['median'].add(picture, replace(both, z_m=both.z_m * np.float32(factor)), timings)
+        if 'scaled' in self._tallies:
+            self._tallies['scaled'].add(picture, compare(known, scaled), timings)
         rows = self._tallies['raw'].rows
         at_s = 1e-9 * (rows[-1].stamp_ns - rows[0].stamp_ns)
-        self._worst.offer(rows[-1].metrics, at_s, item.frame, known, raw)
+        self._worst.offer(rows[-1].metrics, at_s, frame, known, raw)
         return None
 
     def _refuse(self, why: str) -> None:
@@ -201,7 +216,7 @@ class _Frames:
         if not self._tallies['raw'].rows:
             why = max(self._refused, key=self._refused.get, default='there is no picture')
             raise BagError(f'Nothing could be compared: {why}.')
-        about = self._estimator.describe()
+        about = self._pipeline.estimator.describe()
         engine = f'{about["engine"]} {about["precision"]}'
         judged = tuple(tally.judged(about['model'], engine) for tally in self._tallies.values() if tally.rows)
         return Evaluation(judged, self._worst.pictures(), self._refused)

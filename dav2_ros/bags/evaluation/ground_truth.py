@@ -1,19 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of a picture's distances, beside what depth says of the same: pixel by pixel, or point by point."""
+"""Put known distances of a picture beside what depth says of the same: pixel by pixel, or point by point."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import Seen
-from dav2_ros.bags.reference_sensor import Sensor
-from dav2_ros.frames import DepthMap
-from dav2_ros.scale.measurements import Distances, Evidence
+from dav2_ros.bags.known_distances import TapeMeasure
+from dav2_ros.bags.reference_sensor import RecordedSensor
+from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.scale.measurements import Measurement
 
 SAME_CAMERA = 0.01  # of focal lengths and principal points, relative to the width: calibrations of one camera differ so
 
@@ -32,64 +33,62 @@ class Compared:
         return self.true_m.ndim == 2
 
 
-class Truth(Protocol):
+class GroundTruth(Protocol):
     """Anything that knows distances."""
 
     name: str
+    why_not: str  # the last reason why there was nothing
+    handlers: Mapping[str, Callable[[Recorded], None]]  # what it reads of a recording, by topic
 
-    def at(self, seen: Seen) -> DepthMap | Evidence | None:
+    def at(self, frame: Frame) -> DepthMap | Measurement | None:
         """Return what is known at a picture's moment; None if nothing is."""
 
 
 class SensorTruth:
     """A depth camera's images, or a LiDAR's points."""
 
-    def __init__(self, sensor: Sensor) -> None:
-        self.sensor = sensor
+    def __init__(self, sensor: RecordedSensor) -> None:
+        self._sensor = sensor
+        self.handlers = sensor.handlers
         where = 'by TF' if sensor.by_tf else 'by the parameters scale_sensor_*'
         self.name = f"{sensor.topic} ({sensor.source}, its place {where} unless it is the camera's own)"
-        self.why_not = ''  # the last reason why there was nothing
+        self.why_not = ''
 
-    def at(self, seen: Seen) -> DepthMap | Evidence | None:
+    def at(self, frame: Frame) -> DepthMap | Measurement | None:
         """Return a depth image of the same camera as it is, anything else as points in the camera's frame."""
-        message, why = self.sensor.heard(seen.frame.stamp_ns)
+        message, why = self._sensor.message_at(frame.stamp_ns)
         if message is None:
             self.why_not = why
             return None
         try:
-            if self.sensor.source == 'depth':
-                depth = self.sensor.depth(message)
-                if is_of(depth, seen):
+            if self._sensor.source == 'depth':
+                depth = self._sensor.depth(message)
+                if is_aligned(depth, frame):
                     return depth
-            return self.sensor.evidence(message, seen.frame.frame_id)
+            return self._sensor.measurement(message, frame.frame_id)
         except ValueError as error:
             self.why_not = str(error)
             return None
 
 
 class TapeTruth:
-    """Distances that somebody measured while the camera stood: u, v, metres along the ray."""
+    """Distances that somebody measured while the camera stood."""
 
-    def __init__(self, distances: list[tuple[float, ...]]) -> None:
-        uvm = np.array(distances, np.float32)
-        self._pixels, self._range_m = uvm[:, :2], uvm[:, 2]
-        if not ((uvm >= 0).all() and (self._range_m > 0).all()):
-            raise BagError('A distance is U,V,METRES with a pixel of the picture and metres from the lens.')
-        self.name = f'{len(uvm)} distances by tape measure'
+    def __init__(self, tape: TapeMeasure) -> None:
+        self._tape = tape
+        self.handlers = tape.handlers
+        self.name = f'{len(tape)} distances by tape measure'
         self.why_not = ''
 
-    def at(self, seen: Seen) -> Evidence | None:
+    def at(self, frame: Frame) -> Measurement | None:
         """Return the same for every picture."""
-        height, width = seen.frame.rgb.shape[:2]
-        if (self._pixels > (width - 1, height - 1)).any():
-            raise BagError(f'A --distance is outside of a picture of {width}x{height} pixels.')
-        return Distances(self._pixels, self._range_m, seen.frame.stamp_ns)
+        return self._tape.at(frame)
 
 
-def is_of(depth: DepthMap, seen: Seen) -> bool:
+def is_aligned(depth: DepthMap, frame: Frame) -> bool:
     """Tell whether a depth image shows what a picture shows, pixel by pixel."""
-    camera, other = seen.frame.camera, depth.camera
-    if depth.frame_id != seen.frame.frame_id or depth.z_m.shape != seen.frame.rgb.shape[:2]:
+    camera, other = frame.camera, depth.camera
+    if depth.frame_id != frame.frame_id or depth.z_m.shape != frame.rgb.shape[:2]:
         return False
     if camera is None or other is None:
         return True
@@ -98,7 +97,7 @@ def is_of(depth: DepthMap, seen: Seen) -> bool:
     return bool(np.abs(apart).max() <= SAME_CAMERA * camera.width)
 
 
-def compare(known: DepthMap | Evidence, depth: DepthMap) -> Compared:
+def compare(known: DepthMap | Measurement, depth: DepthMap) -> Compared:
     """Put what is known beside what depth says of it; raises ValueError if that takes a camera and there is none."""
     finite = np.isfinite(depth.z_m)
     if isinstance(known, DepthMap):

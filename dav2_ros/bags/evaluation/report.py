@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.bags.evaluation.evaluate import METRICS, Evaluation, Judged
+from dav2_ros.bags.evaluation.evaluate import METRICS, Evaluation, VariantResult
 from dav2_ros.evaluation.page import Figure, Line, Plot, Report, Table
 from dav2_ros.evaluation.report import Files
 from dav2_ros.evaluation.tables import number, percent
@@ -37,7 +37,7 @@ class Asked:
     notes: tuple[str, ...]  # damage of the recording
 
 
-def title(each: Judged) -> str:
+def title(each: VariantResult) -> str:
     """Name a row."""
     return f'{each.model}, {each.engine}, {each.variant}'
 
@@ -113,7 +113,7 @@ def page(asked: Asked, found: Sequence[Evaluation]) -> Report:
     )
 
 
-def _plots(judged: Sequence[Judged]) -> list[Plot]:
+def _plots(judged: Sequence[VariantResult]) -> list[Plot]:
     by_range = []
     for each in judged:
         rows = each.ranges.filled()

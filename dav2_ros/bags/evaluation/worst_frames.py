@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The worst frames of an evaluation, as pictures."""
+"""Keep the worst frames of an evaluation, as pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from dav2_ros.evaluation.metrics import DepthMetrics
 from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.scale.measurements import Evidence, Points
+from dav2_ros.scale.measurements import Measurement, Points
 from dav2_ros.scale.projection import in_picture, nearest_returns
 
 SHOWN_PX = 480  # across
@@ -27,7 +27,7 @@ class WorstFrames:
         self._heap: list[tuple[float, int, FramePictures]] = []
 
     def offer(
-        self, metrics: DepthMetrics, at_s: float, frame: Frame, known: DepthMap | Evidence, depth: DepthMap
+        self, metrics: DepthMetrics, at_s: float, frame: Frame, known: DepthMap | Measurement, depth: DepthMap
     ) -> None:
         """Keep a frame, if it is bad enough."""
         self._count += 1
@@ -44,7 +44,7 @@ class WorstFrames:
         return tuple(shown for _, _, shown in sorted(self._heap, key=lambda each: -each[0]))
 
 
-def truth_picture(known: DepthMap | Evidence, depth: DepthMap) -> np.ndarray:
+def truth_picture(known: DepthMap | Measurement, depth: DepthMap) -> np.ndarray:
     """Return (H, W) float32: known distances where they fall on the picture, NaN elsewhere."""
     if isinstance(known, DepthMap):
         return known.z_m

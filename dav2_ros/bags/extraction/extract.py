@@ -20,12 +20,13 @@ import numpy as np
 from dav2_ros.bags import BagError
 from dav2_ros.bags.extraction.format import Kept, claim, finish, to_units
 from dav2_ros.bags.storage import messages
-from dav2_ros.bags.storage.messages import COMPRESSED, IMAGE, POINT_CLOUD, stamp_ns
+from dav2_ros.bags.storage.messages import COMPRESSED, IMAGE, POINT_CLOUD
 from dav2_ros.bags.storage.reader import BagReader, Cameras
 from dav2_ros.bags.storage.records import Recorded
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
 from dav2_ros.camera import Camera
 from dav2_ros.files.atomic import write_file
+from dav2_ros.frames import stamp_ns
 from dav2_ros.scale.from_messages import cloud_xyz
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.registration import from_depth_camera, from_points

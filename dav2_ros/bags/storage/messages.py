@@ -16,7 +16,7 @@ import numpy as np
 
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
-from dav2_ros.frames import DepthMap
+from dav2_ros.frames import DepthMap, stamp_ns
 from dav2_ros.image import image_encodings
 from dav2_ros.image.camera_info import InfoFields, camera_from_info
 
@@ -61,11 +61,6 @@ def store_with(*stored: Stored) -> Typestore:
                 found = get_types_from_msg(each.definition, each.msgtype)
                 store.register({name: fields for name, fields in found.items() if name not in store.types})
     return store
-
-
-def stamp_ns(message: Any) -> int:
-    """Return the header's stamp in nanoseconds."""
-    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
 
 
 def header(stamp: int, frame_id: str) -> Any:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from dav2_ros.bags import BagError
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.files import find_files, open_file
-from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE, stamp_ns
+from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE
 from dav2_ros.bags.storage.records import Recorded, Stored, StoredFile
 from dav2_ros.camera import Camera
-from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.frames import DepthMap, Frame, stamp_ns
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
