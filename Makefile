@@ -23,8 +23,8 @@ demo: .venv/.runtime ## run the depth node on the bundled bag; the pictures land
 test: .venv/.tests ## run the test suite (PYTEST_ARGS='-k camera' for a part of it)
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
 
-check: .venv/.ruff ## lint and check the format
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+check: .venv/.check ## lint, check the format and the types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 bench: .venv/.tests ## measure every engine, the node and what is around them (BENCH_ARGS=engines for a part)
 	@.venv/bin/python bench/run.py $(BENCH_ARGS)
@@ -52,8 +52,9 @@ clean: ## remove what was built; .venv keeps its packages, out its training runs
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
 
-.venv/.ruff: | .venv/bin/python
-	@$(PIP) 'ruff>=0.6'
+# numpy's types are what our arrays are checked by; the types of nothing else are read (pyproject.toml)
+.venv/.check: | .venv/bin/python
+	@$(PIP) 'ruff>=0.6' 'mypy>=1.11' types-PyYAML numpy
 	@touch $@
 
 .venv/.docs: pyproject.toml | .venv/bin/python

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 
@@ -30,12 +29,15 @@ def flicker(maps: Iterable[np.ndarray], truths: Iterable[np.ndarray] | None = No
     that the truth's own pixel does not make. Raises ValueError for fewer than two frames.
     """
     steps: list[np.ndarray] = []
-    flips, pairs, before = 0.0, 0, None
-    for z_m, true_m in zip(maps, truths or repeat(None)):
+    flips, pairs = 0.0, 0
+    before: tuple[np.ndarray, np.ndarray | None] | None = None
+    frames: Iterable[tuple[np.ndarray, np.ndarray | None]]
+    frames = zip(maps, truths) if truths else ((z_m, None) for z_m in maps)
+    for z_m, true_m in frames:
         now = _seen(z_m), None if true_m is None else _seen(true_m)
         if before is not None:
             change, flipped = _change(before[0], now[0])
-            if now[1] is not None:
+            if now[1] is not None and before[1] is not None:
                 true_change, truly = _change(before[1], now[1])
                 change, flipped = change - true_change, flipped & ~truly
             steps.append(np.abs(change[np.isfinite(change)]))
