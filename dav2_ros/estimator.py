@@ -16,7 +16,7 @@ import numpy as np
 from dav2_ros.camera import Camera
 from dav2_ros.depth.confidence import confidence_of, mask_unsure
 from dav2_ros.depth.metric import FOCAL_CORRECTIONS, mask_unseen, to_metres
-from dav2_ros.engines.engine import Engine, EngineSpec
+from dav2_ros.engines.engine import Engine, EngineSpec, WrongDepthError, objection_to
 from dav2_ros.engines.hot_swap import EngineSupply, State
 from dav2_ros.engines.pool import EngineShelf
 from dav2_ros.frames import DepthMap, Frame
@@ -26,6 +26,7 @@ from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.registry import ModelError
 
 LOG = logging.getLogger(__name__)
+REPLACEMENTS = 4  # of engines that give no depth for a picture, before it is the picture's or the model's fault
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,8 @@ class DepthEstimator:
         """
         turns = self._turns if turns is None else turns
         plan = resize_plan(*frame.rgb.shape[:2], frame.camera, turns, self.size)
-        hfov_rad = self.assumed_hfov_rad if assumed_hfov_rad is None else assumed_hfov_rad
-        factor = self._focal_factor(plan, frame.camera, turns, hfov_rad)
+        assumed_rad = self.assumed_hfov_rad if assumed_hfov_rad is None else assumed_hfov_rad
+        factor = self._focal_factor(plan, frame.camera, turns, frame.hfov_rad or assumed_rad)
         return EstimateRequest(frame, plan, factor, confidence, min_confidence, turns, info)
 
     def _focal_factor(self, plan: ResizePlan, camera: Camera | None, turns: int, assumed_hfov_rad: float) -> float:
@@ -212,7 +213,9 @@ class DepthEstimator:
     def estimate_many(self, requests: Sequence[EstimateRequest]) -> list[Estimate]:
         """Estimate depth of several frames, those of one shape together.
 
-        The engines of their shapes stay open until somebody calls `keep`.
+        The engines of their shapes stay open until somebody calls `keep`. Of an engine that gives what cannot be depth
+        nothing comes out, and another proved one takes its place: with `background` for the next frames, since these
+        would be old (WrongDepthError), else for these.
         """
         alike: dict[ResizePlan, list[int]] = {}
         for k, request in enumerate(requests):
@@ -223,11 +226,19 @@ class DepthEstimator:
         return [estimates[k] for k in range(len(requests))]
 
     def _estimate_alike(self, plan: ResizePlan, requests: list[EstimateRequest]) -> list[Estimate]:
+        for _ in range(0 if self._background else REPLACEMENTS):
+            try:
+                return self._estimate_with_one(plan, requests)
+            except WrongDepthError as error:
+                self._warn(str(error))
+        return self._estimate_with_one(plan, requests)
+
+    def _estimate_with_one(self, plan: ResizePlan, requests: list[EstimateRequest]) -> list[Estimate]:
         clock = time.perf_counter
         started_s, post_s = clock(), []
         engine = self._shelf.open(plan).engine()
         ready_s = clock()
-        depths = _infer(engine, [picture for request in requests for picture in request.pictures()])
+        depths = self._infer(engine, [picture for request in requests for picture in request.pictures()])
         maps = []
         for request in requests:
             mirrored_m = None
@@ -242,6 +253,17 @@ class DepthEstimator:
             Estimate(depth, Timings(pre_ms, engine_ms, 1e3 * one_s), engine.name, engine.precision)
             for depth, one_s in zip(maps, post_s, strict=True)
         ]
+
+    def _infer(self, engine: Engine, pictures: list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the network's depth of each picture, which holds until the next is asked for."""
+        most = engine.spec.batch
+        for first in range(0, len(pictures), most):
+            some = pictures[first : first + most]
+            depths = engine.infer(some[0][None] if len(some) == 1 else np.stack(some))
+            if wrong := objection_to(depths, engine.spec, len(some), self.info.kind):
+                self.replace_engine(wrong)
+                raise WrongDepthError(f'{engine.name} {engine.precision} on {engine.device} {wrong}: it is replaced.')
+            yield from depths
 
     def _depth_map(self, request: EstimateRequest, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
         frame, camera, far_m = request.frame, request.frame.camera, self.info.max_depth_m
@@ -269,11 +291,3 @@ class DepthEstimator:
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': state.proved.why if state else 'not open yet',
         }
-
-
-def _infer(engine: Engine, pictures: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the network's depth of each picture, which holds until the next is asked for."""
-    most = engine.spec.batch
-    for first in range(0, len(pictures), most):
-        some = pictures[first : first + most]
-        yield from engine.infer(some[0][None] if len(some) == 1 else np.stack(some))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from importlib import import_module, metadata, util
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 MESSAGE = 'dav2_ros/msg/InferenceStats'
@@ -75,6 +77,37 @@ def test_every_version_is_the_same(told_to_setuptools, package_xml):
     assert told_to_setuptools['version'] == package_xml.version == newest
 
 
+def test_setup_cfg_says_what_pyproject_says(told_to_setuptools):
+    """It is for tools that do not read pyproject.toml; none of its settings may break an editable installation."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    assert {name: set(config[name]) for name in config.sections()} == {
+        'metadata': {'name', 'version', 'description', 'long_description', 'long_description_content_type'},
+        'options': {'python_requires'},
+    }
+    project = (ROOT / 'pyproject.toml').read_text().partition('[project]')[2].partition('\n[')[0]
+    ours = config['metadata']
+    assert ours['version'] == told_to_setuptools['version']
+    for name in ('name', 'version', 'description'):
+        assert re.search(rf'^{name} = "(.*)"$', project, re.MULTILINE).group(1) == ours[name]
+    assert (
+        re.search(r'^requires-python = "(.*)"$', project, re.MULTILINE).group(1) == config['options']['python_requires']
+    )
+    assert f'readme = "{ours["long_description"].removeprefix("file: ")}"' in project
+
+
+def test_the_citation_is_of_this_version_and_every_address_exists(told_to_setuptools, package_xml):
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert {'cff-version', 'message', 'title', 'authors'} <= citation.keys()
+    assert (citation['cff-version'], citation['version']) == ('1.2.0', told_to_setuptools['version'])
+    project = (ROOT / 'pyproject.toml').read_text()
+    (maintainer,) = package_xml.maintainers
+    assert f'email = "{maintainer.email}"' in project and not maintainer.email.endswith('.example')
+    urls = {url.type: url.url for url in package_xml.urls}
+    assert urls['repository'] == citation['repository-code'] and urls['bugtracker'] == f'{urls["repository"]}/issues'
+    assert f'"{urls["bugtracker"]}"' in project
+
+
 def test_console_scripts_lead_somewhere(told_to_setuptools):
     for script in told_to_setuptools['scripts']:
         module, function = re.fullmatch(r'\S+ = (\S+):(\S+)', script).groups()
@@ -98,10 +131,16 @@ def test_the_message_is_compiled_against_what_it_runs_with():
             assert metadata.version(name) == version
 
 
+def message_build(name: str) -> list[str]:
+    """Return a constant of message_build/message.py, which pip's backend imports from its folder."""
+    spec = util.spec_from_file_location('message_build_message', ROOT / 'message_build' / 'message.py')
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
 def build_wheels() -> list[str]:
-    tree = ast.parse((ROOT / 'message_build/message.py').read_text())
-    (value,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == 'WHEELS')
-    return ast.literal_eval(value)
+    return message_build('WHEELS')
 
 
 def test_package_xml_is_an_ament_cmake_package_with_an_interface(package_xml):
@@ -263,8 +302,7 @@ def test_the_message_in_use_is_the_one_in_the_tree(name):
 
 
 def test_pip_and_cmake_build_every_message():
-    pip = (ROOT / 'message_build/message.py').read_text()
     cmake = re.search(r'rosidl_generate_interfaces\(([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text()).group(1)
-    assert MESSAGES
-    for text in (pip, cmake):
-        assert sorted(re.findall(r'msg/(\w+)\.msg', text)) == MESSAGES
+    files = [f'msg/{name}.msg' for name in MESSAGES]
+    assert files
+    assert sorted(message_build('SOURCES')) == sorted(re.findall(r'msg/\w+\.msg', cmake)) == files

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the README says is so: its tables are those of the code (test_docs.py runs it, test_site.py has its links)."""
+"""Hold the README to the code: its tables (test_docs.py runs it, test_topics.py has its topics)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ from dav2_ros.parameters.node import DepthNodeParameters
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
-SENSORS = re.search(r'^TOPICS = (.*)$', (ROOT / 'dav2_ros/nodes/scale.py').read_text(), re.MULTILINE).group(1)
-BESIDES = {
-    'image/compressed',
-    *re.findall(r"'([^']+)'", SENSORS),
-}  # the README has them in its prose
 
 
 def test_the_first_screen_is_a_sentence_a_picture_and_three_ways_in():
@@ -38,16 +33,6 @@ def test_the_first_parameters_are_some_of_the_node_s():
         each = known[name]
         assert (star == '*') == (each.changes == ANY_TIME), name
         assert (default, meaning) == (json.dumps(each.default), each.meaning)
-
-
-def test_the_topics_are_those_of_the_node():
-    made = (ROOT / 'dav2_ros/nodes/outputs.py').read_text() + (ROOT / 'dav2_ros/nodes/inputs.py').read_text()
-    topics = set(re.findall(r"advertise\(\w+, '([^']+)'", made)) | {'image', 'camera_info', '/diagnostics'}
-    assert {topic for topic in topics if topic in ('depth/image', 'points', 'stats')}
-    told = re.findall(r'^\| (?:\*\*in\*\* )?`([^`]+)` \| \w+', README[: README.index('### Parameters')], re.MULTILINE)
-    page = (ROOT / 'docs/topics.md').read_text()
-    assert set(re.findall(r'^\| `([^`]+)` \| \w+', page, re.MULTILINE)) == topics | BESIDES
-    assert set(told) == topics and len(told) == len(topics)
 
 
 def test_the_models_and_their_licences_are_those_of_the_registry():

@@ -82,7 +82,8 @@ def pair_up(
         if isinstance(picture, RefusedPicture):
             raise BagError(picture.why)
         if picture.frame.camera is None:
-            raise BagError(f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.')
+            missing = f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.'
+            raise BagError(stream.notes[-1] if stream.notes else missing)
         request = pipeline.request(picture.frame, picture.info)
         measurement = source.at(request.frame)
         if measurement is None:

@@ -16,6 +16,7 @@ from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded
 from dav2_ros.frames import Frame, stamp_ns
+from dav2_ros.image.camera_info import CameraReading, read_camera
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.scale.measurements import Measurement
 
@@ -62,6 +63,7 @@ class CameraStream:
             raise BagError(f'{bag.path} has nothing on {self.topic}: name one of {", ".join(sorted(bag.topics))}.')
         self.info_topic = info_topic or bag.info_topic(self.topic)
         self.count = bag.stored[self.topic].count
+        self.notes: list[str] = []  # why there are no points, a sentence each; complete once all was read
         self._bag, self._sensor = bag, sensor
         self._rectified = params.estimator.rectified_input
         self._infos = Infos(bag, self.info_topic)
@@ -95,9 +97,21 @@ class CameraStream:
             message = self._bag.decode(recorded)
             at, frame_id = stamp_ns(message), message.header.frame_id
             rgb = messages.picture(message)
-            camera, info = self._infos.camera(at, rgb.shape[:2], rectified=self._rectified)
+            info = self._infos.of(at, rgb.shape[:2])
+            reading = self._read(info)
         except ValueError as error:  # BagError is one
             return RefusedPicture(recorded.log_ns, str(error))
+        frame = Frame(rgb, reading.camera, at, frame_id, hfov_rad=reading.hfov_rad)
         measurement, missing = self._sensor.at(at, frame_id) if self._sensor else (None, '')
         decode_ms = 1e3 * (time.perf_counter() - started)
-        return CameraFrame(Frame(rgb, camera, at, frame_id), info, recorded.log_ns, measurement, missing, decode_ms)
+        return CameraFrame(frame, info, recorded.log_ns, measurement, missing, decode_ms)
+
+    def _read(self, info: Any | None) -> CameraReading:
+        """Read what an info says of the camera; where it gives no points, say once why. Raises ValueError."""
+        if info is None:
+            return CameraReading()
+        reading = read_camera(info, self._rectified)
+        note = f'{self.info_topic}: no points. {reading.why}'
+        if reading.why and note not in self.notes:
+            self.notes.append(note)
+        return reading

@@ -14,7 +14,8 @@ from dav2_ros.bags.storage.messages import COMPRESSED, IMAGE, POINT_CLOUD, RANGE
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import Recorded
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
-from dav2_ros.frames import DepthMap, ns_of
+from dav2_ros.frames import DepthMap, is_same_frame, ns_of
+from dav2_ros.image.camera_info import camera_from_info
 from dav2_ros.parameters.scale import ScaleParameters
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.reference_sensor import ReferenceSensor, stated_pose
@@ -68,7 +69,7 @@ class RecordedSensor(ReferenceSensor):
 
     def _pose_of(self, header: Any, camera_frame: str) -> Pose:
         """Return where the sensor is; raises BagError, one sentence, if TF does not know."""
-        if header.frame_id == camera_frame != '':
+        if camera_frame and is_same_frame(header.frame_id, camera_frame):
             return Pose.identity()
         if self.by_tf:
             return self._transforms.pose(camera_frame, header.frame_id, ns_of(header.stamp))
@@ -77,7 +78,8 @@ class RecordedSensor(ReferenceSensor):
     def depth(self, message: Any) -> DepthMap:
         """Decode a depth image, with its camera; raises ValueError."""
         depth = messages.depth(message, None)
-        camera, _ = self._infos.camera(depth.stamp_ns, depth.z_m.shape, rectified=True)
+        info = self._infos.of(depth.stamp_ns, depth.z_m.shape)
+        camera = camera_from_info(info, rectified=True) if info is not None else None
         return DepthMap(depth.z_m, camera, depth.stamp_ns, depth.frame_id)
 
 

@@ -48,11 +48,7 @@ class Eager:
         self._checkpoint, self._plan, self._device, self._autocast = checkpoint, plan, device, autocast
 
     def __enter__(self) -> Eager:
-<<<<<<< HEAD
-        self._network: Any = build(self._checkpoint).explicit_attention()
-=======
-        self._network = build(self._checkpoint).explicit_attention().to(self._device)
->>>>>>> 72f6fb9 (B)
+        self._network: Any = build(self._checkpoint).explicit_attention().to(self._device)
         return self
 
     def __exit__(self, *exc: object) -> None:

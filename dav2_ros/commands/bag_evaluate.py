@@ -113,7 +113,8 @@ def _judge(
         usual = values_of(BagParameters())
         changed = {name: value for name, value in values_of(params).items() if value != usual[name]}
         shown = tuple((name, str(value)) for name, value in {'pictures': stream.topic, **changed}.items())
-        return found, Asked(path.name, truth.name, options.max_depth_m, shown, tuple(bag.notes))
+        notes = (*bag.notes, *stream.notes)
+        return found, Asked(path.name, truth.name, options.max_depth_m, shown, notes)
 
 
 def _truth(

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
+from dav2_ros.engines.engine import WrongDepthError
 from dav2_ros.estimator import Estimate
 from dav2_ros.files.prefetch import Behind
 from dav2_ros.nodes.camera_channel import CameraChannel, DecodedImage
@@ -112,7 +113,8 @@ class CameraGroup:
                 return
             for channel in decoded:
                 channel.health.failed(sentence(error))
-                self._replace_engine(channel, sentence(error))
+                if not isinstance(error, WrongDepthError):  # after which the estimator has replaced it already
+                    self._replace_engine(channel, sentence(error))
 
     def _replace_engine(self, channel: CameraChannel, why: str) -> None:
         """An engine that threw is in doubt."""

@@ -12,9 +12,9 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from dav2_ros.camera import Camera
-from dav2_ros.frames import Frame, stamp_ns
-from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
+from dav2_ros.frames import Frame, is_same_frame, stamp_ns
+from dav2_ros.image.camera_info import CameraReading
+from dav2_ros.nodes.camera_info import RecentInfos, read_camera
 from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.qos import subscribe
@@ -71,18 +71,24 @@ class Inputs:
         rgb = image_to_rgb(image)
         height, width = rgb.shape[:2]
         info = self._infos.match(image.header, width, height)
-        camera = camera_from_info(info, self._params.rectified_input) if info else None
-        self._judge_camera(image.header, info, camera)
-        return Frame(rgb, camera, stamp_ns(image), image.header.frame_id), info
+        reading = read_camera(info, self._params.rectified_input) if info else CameraReading()
+        self._judge_camera(image.header, info, reading)
+        return Frame(rgb, reading.camera, stamp_ns(image), image.header.frame_id, hfov_rad=reading.hfov_rad), info
 
-    def _judge_camera(self, header: Header, info: CameraInfo | None, camera: Camera | None) -> None:
+    def _judge_camera(self, header: Header, info: CameraInfo | None, reading: CameraReading) -> None:
         topic = self._info_topic
         missing, mixed = '', ''
-        if camera is None:
-            what = f'{topic} says that the camera is not calibrated (K[0] is 0)' if info else f'Nothing on {topic}'
-            missing = f'{what}: no points, and focal correction assumes {self._params.assumed_hfov_deg} degrees; '
-            missing += 'calibrate the camera.' if info else 'remap camera_info.'
-        elif info.header.frame_id and info.header.frame_id != header.frame_id:
+        if reading.camera is None:
+            assumed = f'focal correction assumes {self._params.assumed_hfov_deg} degrees'
+            if info is None:
+                missing = f'Nothing on {topic}: no points, and {assumed}; remap camera_info.'
+            elif reading.hfov_rad is None:
+                missing = f'{topic} says that the camera is not calibrated (K[0] is 0): no points, and {assumed}; '
+                missing += 'calibrate the camera.'
+            else:
+                lost = 'no points, and nothing is rectified' if self._params.rectify else 'no points'
+                missing = f'{topic}: {lost}, for the lens is not known. {reading.why}'
+        elif info.header.frame_id and not is_same_frame(info.header.frame_id, header.frame_id):
             mixed = (
                 f'The image is of frame {header.frame_id!r}, {topic} of {info.header.frame_id!r}: remap camera_info.'
             )

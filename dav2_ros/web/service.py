@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines.engine import EngineError, WrongDepthError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import MediaError, read_photo
@@ -172,6 +172,8 @@ class DepthService:
             self._tell = tell
             try:
                 yield self._opened(request)
+            except WrongDepthError:  # it is replaced already
+                raise
             except EngineError:
                 self._close()
                 raise

@@ -33,6 +33,7 @@ from recordings import (
 )
 
 from dav2_ros.bags import BagError
+from dav2_ros.bags.camera_stream import CameraStream
 from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.run import RunOptions, run
 from dav2_ros.bags.storage import messages
@@ -40,7 +41,6 @@ from dav2_ros.bags.storage.definitions import DEFINITIONS
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.transforms import Transforms
 from dav2_ros.estimator import DepthEstimator
-from dav2_ros.evaluation.page import CameraStream
 from dav2_ros.models import checkpoints
 from dav2_ros.parameter import definitions, replaced
 from dav2_ros.parameters.bag import BagParameters

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ from dav2_ros.parameters.node import DepthNodeParameters
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs/consumers.md').read_text()
 SNIPPETS = [yaml.safe_load(block) for block in re.findall(r'^```yaml\n(.*?)^```', TEXT, re.MULTILINE | re.DOTALL)]
-OUTPUTS = re.findall(r"advertise\(\w+, '([^']+)'", (ROOT / 'dav2_ros/nodes/outputs.py').read_text())
-OURS = {f'/{topic}' for topic in [*OUTPUTS, 'image', 'camera_info']}
+TOPICS = re.findall(r'^\| `([\w/]+)` \| \w+', (ROOT / 'docs/topics.md').read_text(), re.MULTILINE)  # see test_topics.py
+OURS = {f'/{topic}' for topic in TOPICS if topic[0] != '/'}
 THEIRS = {'/cloud_from_depth'}  # what a consumer publishes
 SECTIONS = {title: text for title, text in re.findall(r'^## (.*)\n((?:(?!## ).*\n)*)', TEXT, re.MULTILINE)}
 CONSUMERS = [title for title in SECTIONS if title != 'What holds for all of them']
@@ -70,8 +71,11 @@ def test_parameters_in_the_prose_are_ours_or_named_as_theirs() -> None:
 
 
 def test_every_claim_is_a_test_and_every_test_is_told() -> None:
-    sources = [(ROOT / f'test/nodes/{name}.py').read_text() for name in ('test_consumers', 'test_consumers_cloud')]
-    tests = set(re.findall(r'^def (test_\w+)', '\n'.join(sources), re.MULTILINE))
+    bodies = [
+        ast.parse((ROOT / f'test/nodes/test_{name}.py').read_text()).body for name in ('consumers', 'consumers_cloud')
+    ]
+    names = {node.name for body in bodies for node in body if isinstance(node, ast.FunctionDef)}
+    tests = {name for name in names if name.startswith('test_')}
     assert set(re.findall(r'`(test_\w+)`', TEXT)) == tests
 
 

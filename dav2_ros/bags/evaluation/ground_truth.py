@@ -13,7 +13,7 @@ import numpy as np
 from dav2_ros.bags.known_distances import TapeMeasure
 from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage.records import Recorded
-from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.frames import DepthMap, Frame, is_same_frame
 from dav2_ros.scale.measurements import Measurement
 
 SAME_CAMERA = 0.01  # of focal lengths and principal points, relative to the width: calibrations of one camera differ so
@@ -88,7 +88,7 @@ class TapeTruth:
 def is_aligned(depth: DepthMap, frame: Frame) -> bool:
     """Tell whether a depth image shows what a picture shows, pixel by pixel."""
     camera, other = frame.camera, depth.camera
-    if depth.frame_id != frame.frame_id or depth.z_m.shape != frame.rgb.shape[:2]:
+    if not is_same_frame(depth.frame_id, frame.frame_id) or depth.z_m.shape != frame.rgb.shape[:2]:
         return False
     if camera is None or other is None:
         return True

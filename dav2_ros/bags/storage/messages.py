@@ -34,7 +34,7 @@ CONFIG_HEADER = 12  # bytes before the PNG of compressed_depth_image_transport: 
 
 @lru_cache(maxsize=1)
 def kilted() -> Typestore:
-    """Return the message definitions of ROS 2 Kilted; those used here are the same since Humble."""
+    """Return the message definitions of ROS 2 Kilted; of those used here, Range is another in Humble: no variance."""
     try:
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
@@ -94,6 +94,14 @@ def depth(message: Any, of: Camera | None) -> DepthMap:
     """Decode a depth image: 32FC1 or 16UC1, raw or compressedDepth PNG; raises BagError."""
     z_m = _compressed_depth(message) if message.__msgtype__ == COMPRESSED else _raw_depth(message)
     return DepthMap(z_m, of, stamp_ns(message), message.header.frame_id)
+
+
+def size(message: Any) -> tuple[int, int]:
+    """Return width and height of an Image or CompressedImage, colour or depth; raises BagError."""
+    if message.__msgtype__ == IMAGE:
+        return message.width, message.height
+    is_depth = 'compressedDepth' in message.format
+    return (depth(message, None).z_m if is_depth else picture(message)).shape[1::-1]
 
 
 def _raw_depth(message: Any) -> np.ndarray:
