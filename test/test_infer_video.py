@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,6 +131,37 @@ def test_a_truncated_video_gives_what_is_left_and_says_where_it_ends(tmp_path):
         frames = list(clip)
     assert 0 < len(frames) < FRAMES
     assert np.abs(frames[0].rgb.astype(int) - picture(0)).mean() < 6
+
+
+READ_OFTEN = """
+import sys
+from pathlib import Path
+from dav2_ros.media.images import MediaError
+from dav2_ros.media.video import Clip
+
+for number in range(100):
+    for path in map(Path, sys.argv[1:]):
+        try:
+            with Clip(path) as clip:
+                list(clip)
+        except MediaError:
+            pass
+print('read')
+"""
+
+
+def test_a_damaged_video_never_hangs_the_process(tmp_path):
+    """Decoders' threads that log while the decoder is freed waited for Python's lock; within 100 reads, most times."""
+    whole, damaged = record(tmp_path / 'whole.mkv').read_bytes(), []
+    for seed in (0, 1, 2):
+        data = bytearray(whole)
+        noise = np.random.default_rng(seed).integers(0, 256, len(range(1000, len(data), 53)))
+        data[1000::53] = noise.astype(np.uint8).tobytes()
+        damaged.append(tmp_path / f'damaged{seed}.mkv')
+        damaged[-1].write_bytes(data)
+    command = [sys.executable, '-c', READ_OFTEN, *map(str, damaged)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)  # 3 s where it does not hang
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'read\n', '')
 
 
 @pytest.mark.parametrize('content', [b'', b'no video', b'\x00' * 5000])

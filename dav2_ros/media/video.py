@@ -49,7 +49,7 @@ class Clip:
             self._file.close()
             raise MediaError(f'{self.path} has no pictures in it.')
         self._stream = self._file.streams.video[0]
-        self._stream.thread_type = 'AUTO'
+        self._stream.thread_type = 'SLICE'  # a decoder's frame threads gain nothing beside an engine, see `_av`
         self.rate = self._stream.average_rate or Fraction(30)
         return self
 
@@ -168,7 +168,9 @@ def _av() -> ModuleType:
         import av
     except ImportError as error:
         raise MediaError('Videos need PyAV: pip install "dav2_ros[video]".') from error
-    av.logging.set_level(av.logging.PANIC)  # what is wrong is our sentence
+    # Nothing of Python may be called for a log line, whatever somebody else in this process has set: the threads of a
+    # decoder would wait for the GIL that its `close` holds while it waits for them, for ever. None is silence in C.
+    av.logging.set_level(None)
     return av
 
 
