@@ -37,11 +37,19 @@ class PictureToDepth(nn.Module):
         self.register_buffer('offset', torch.from_numpy(-MEAN / STD).reshape(3, 1, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
+        return self.finish(self.network(self.prepare(pictures)))
+
+    def prepare(self, pictures: Tensor) -> Tensor:
+        """Turn (B, H, W, 3) uint8 into what the network takes, (B, 3, h, w) normalised."""
         # to float before anything else: TensorRT has no other operator for bytes
         x = pictures.float().permute(0, 3, 1, 2)  # (B, H, W, 3) -> (B, 3, H, W)
         if tuple(x.shape[-2:]) != self.net_shape:
             x = F.interpolate(x, self.net_shape, mode='bicubic')
-        depth = self.network((x * self.scale + self.offset).to(self.dtype)).float()
+        return (x * self.scale + self.offset).to(self.dtype)
+
+    def finish(self, depth: Tensor) -> Tensor:
+        """Bring the network's depth to float32 and to the output's size."""
+        depth = depth.float()
         if tuple(depth.shape[-2:]) != self.out_shape:
             depth = upsample(depth[:, None], self.out_shape)[:, 0]
         return depth
