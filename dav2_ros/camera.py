@@ -20,11 +20,15 @@ PERSPECTIVE_COEFFICIENTS = (4, 5, 8, 12, 14)  # what OpenCV's calib3d takes
 FISHEYE_COEFFICIENTS = (4, 5, 8)  # four; some drivers fill up with zeros
 
 
+class UnknownLensError(ValueError):
+    """A distortion model that we do not know: where the pixels look is not known, their focal length may well be."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """Size, intrinsics (pixels) and lens distortion of the picture they describe.
 
-    Raises ValueError for sizes or focal lengths that no camera has, and for a distortion model we do not know.
+    Raises ValueError for numbers that no camera has, and UnknownLensError for a distortion model we do not know.
     """
 
     width: int
@@ -41,20 +45,25 @@ class Camera:
             raise ValueError(
                 f'A camera image of {self.width}x{self.height} pixels has no pixels: check width and height.'
             )
-        values = (self.fx_px, self.fy_px, self.cx_px, self.cy_px, *self.distortion)
+        if not all(map(math.isfinite, self.distortion)):
+            raise ValueError(
+                f'Distortion coefficients D = {list(map(float, self.distortion))} are not all finite: calibrate the '
+                'camera again.'
+            )
+        values = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
         if not all(map(math.isfinite, values)) or self.fx_px <= 0 or self.fy_px <= 0:
             raise ValueError(
                 f'Focal lengths fx={self.fx_px}, fy={self.fy_px} px (principal point {self.cx_px}, {self.cy_px}) are '
                 'not those of a calibrated camera: calibrate it, or publish its camera_info.'
             )
         if self.is_distorted and self.distortion_model not in PERSPECTIVE_MODELS + FISHEYE_MODELS:
-            raise ValueError(
+            raise UnknownLensError(
                 f'Distortion model {self.distortion_model!r} is not one of '
                 f'{", ".join(PERSPECTIVE_MODELS + FISHEYE_MODELS)}: rectify the image first.'
             )
         wanted = FISHEYE_COEFFICIENTS if self.distortion_model in FISHEYE_MODELS else PERSPECTIVE_COEFFICIENTS
         if self.is_distorted and len(self.distortion) not in wanted:
-            raise ValueError(
+            raise UnknownLensError(
                 f'Distortion model {self.distortion_model!r} has {len(self.distortion)} coefficients, not one of '
                 f'{", ".join(map(str, wanted))}: calibrate the camera again, or rectify the image first.'
             )

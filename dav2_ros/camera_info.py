@@ -7,12 +7,18 @@ A CameraInfo is anything with the fields of that message, whether rclpy made it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from dav2_ros.camera import Camera
+from dav2_ros.camera import Camera, UnknownLensError
+
+MIN_FOV_DEG, MAX_FOV_DEG = 0.1, 170.0  # of a centred pinhole, either axis: a telescope, and wider than any lens
+MAX_CENTRE = 2.0  # distance of the principal point from the middle, in pictures: cut from the rim of a larger one
+ROTATION_TOLERANCE = 0.01  # of R R^T from the identity: YAML files have four digits
 
 
 @dataclass(frozen=True)
@@ -47,24 +53,121 @@ def image_size(info: Any) -> tuple[int, int]:
     return width // max(info.binning_x, 1), height // max(info.binning_y, 1)
 
 
+def info_of_image(info: Any, width: int, height: int, remedy: str) -> Any:
+    """Return the CameraInfo of an image of this size: a size that the driver left 0 (gscam, usb_cam) is the image's.
+
+    Raises ValueError, one sentence that ends in the remedy, where a calibration is that of images of another size.
+    """
+    if info.k[0] == 0:  # it tells nothing that could be of another size
+        return info
+    roi, binning = info.roi, (max(info.binning_x, 1), max(info.binning_y, 1))
+    if not (info.width and info.height):
+        info = copy.copy(info)  # others may read the message as it came
+        info.width = info.width or (roi.x_offset + roi.width if roi.width else width * binning[0])
+        info.height = info.height or (roi.y_offset + roi.height if roi.height else height * binning[1])
+    if image_size(info) != (width, height):
+        described = '{}x{}'.format(*image_size(info))
+        raise ValueError(
+            f'The image is {width}x{height}, its camera_info describes {described} (after region of interest and '
+            f'binning): {remedy}'
+        )
+    return info
+
+
 def camera_from_info(info: Any, rectified: bool) -> Camera | None:
     """Make the Camera of the images of a CameraInfo: P for rectified ones, K and D for raw ones.
 
-    Its size is `image_size(info)`. None when nobody calibrated it (K[0] is 0); raises ValueError for numbers that no
-    camera has.
+    Its size is `image_size(info)`. None when nobody calibrated it (K[0] is 0); raises ValueError, which names K, P, R
+    or D, for numbers that no camera has, and UnknownLensError for a distortion model that we do not know.
     """
+    pinhole = _pinhole_from_info(info, rectified)
+    if rectified or pinhole is None:
+        return pinhole
+    return replace(pinhole, distortion_model=info.distortion_model, distortion=tuple(map(float, info.d)))
+
+
+@dataclass(frozen=True)
+class CameraReading:
+    """What a CameraInfo says of its images; where their rays are not known, why, and how much they see if K says so."""
+
+    camera: Camera | None = None
+    hfov_rad: float | None = None  # of a pinhole with square pixels, where only the distortion is not known
+    why: str = ''  # why there is no camera
+
+
+def read_camera(info: Any, rectified: bool) -> CameraReading:
+    """Read a CameraInfo as far as depth needs it: a lens that we do not know still has a focal length.
+
+    Raises ValueError, which names K, P, R or D, for numbers that no camera has.
+    """
+    try:
+        camera = camera_from_info(info, rectified)
+    except UnknownLensError as error:
+        pinhole = _pinhole_from_info(info, rectified)
+        return CameraReading(None, 2.0 * math.atan2(0.5 * pinhole.width, pinhole.f_px), str(error))
+    return CameraReading(camera, None, '' if camera else 'The camera is not calibrated (K[0] is 0): calibrate it.')
+
+
+def _pinhole_from_info(info: Any, rectified: bool) -> Camera | None:
+    """Make the camera of the images, lens distortion left out; see camera_from_info."""
     if info.k[0] == 0:
         return None
-    k = (info.k[0], info.k[4], info.k[2], info.k[5])
-    if not rectified:
-        return _as_published(Camera(info.width, info.height, *k, info.distortion_model, tuple(info.d)), info)
-    if info.p[0] == 0 and any(info.d):
+    if not rectified:  # all of it is handed on with the depth
+        _check_matrix('P', info.p, info)
+        _check_rotation(info.r)
+        if not all(map(math.isfinite, info.d)):
+            raise ValueError(f'camera_info has D = {_numbers(info.d)}, not all finite: calibrate the camera again.')
+    elif info.p[0] == 0 and any(info.d):
         raise ValueError(
             'camera_info has K and D but P is zero, so it does not describe a rectified image: publish P, or set '
             'rectified_input to false.'
         )
-    p = k if info.p[0] == 0 else (info.p[0], info.p[5], info.p[2], info.p[6])
-    return _as_published(Camera(info.width, info.height, *p), info)
+    name, matrix = ('P', info.p) if rectified and info.p[0] != 0 else ('K', info.k)
+    return _as_published(_check_matrix(name, matrix, info), info)
+
+
+def _check_matrix(name: str, matrix: Any, info: Any) -> Camera | None:
+    """Make the pinhole of K (9) or P (12) in pixels of the whole sensor; None if there is no P (P[0] is 0).
+
+    Raises ValueError, one sentence with the numbers, for a matrix that no camera has.
+    """
+    if not all(map(math.isfinite, matrix)):
+        raise ValueError(f'camera_info has {name} = {_numbers(matrix)}, not all finite: calibrate the camera again.')
+    if name == 'P' and matrix[0] == 0:
+        return None
+    columns = len(matrix) // 3
+    fx, fy, cx, cy = (float(matrix[at]) for at in (0, columns + 1, 2, columns + 2))
+    width, height = info.width, info.height
+    what = f'camera_info has {name} with fx={fx}, fy={fy}, cx={cx}, cy={cy} px for {width}x{height} pixels'
+    if fx <= 0 or fy <= 0:
+        raise ValueError(f'{what}, and focal lengths are positive: calibrate the camera again.')
+    pinhole = Camera(width, height, fx, fy, cx, cy)  # raises for a size that no camera has
+    if max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > MAX_CENTRE:
+        raise ValueError(f'{what}, a centre far outside of the picture: calibrate the camera again.')
+    fov_deg = [math.degrees(2.0 * math.atan2(0.5 * size, f)) for size, f in ((width, fx), (height, fy))]
+    if min(fov_deg) < MIN_FOV_DEG or max(fov_deg) > MAX_FOV_DEG:
+        raise ValueError(
+            f'{what}, {fov_deg[0]:.4g} x {fov_deg[1]:.4g} degrees wide, not {MIN_FOV_DEG:g} to {MAX_FOV_DEG:g}: '
+            'calibrate the camera again.'
+        )
+    return pinhole
+
+
+def _check_rotation(r: Any) -> None:
+    """Raise ValueError, one sentence with the numbers, for an R that turns nothing; all zero is none."""
+    if not any(r):
+        return
+    rotation = np.reshape(np.asarray(r, np.float64), (3, 3))
+    if not np.isfinite(rotation).all():
+        raise ValueError(f'camera_info has R = {_numbers(r)}, not all finite: calibrate the camera again.')
+    with np.errstate(over='ignore', invalid='ignore'):
+        error = np.abs(rotation @ rotation.T - np.eye(3)).max()
+    if not error <= ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
+        raise ValueError(f'camera_info has R = {_numbers(r)}, which is no rotation: calibrate the camera again.')
+
+
+def _numbers(values: Any) -> str:
+    return f'[{", ".join(f"{value:g}" for value in values)}]'
 
 
 def _as_published(camera: Camera, info: Any) -> Camera:
@@ -84,12 +187,13 @@ def info_fields_for(
     of a raw image keeps D and R; of a rectified one it is a pinhole (D zero, R identity, K from P). An uncalibrated
     source (K[0] is 0) stays uncalibrated.
     """
-    camera = camera_from_info(source, rectified)
+    pinhole = _pinhole_from_info(source, rectified)
     width, height = size or image_size(source)
     k, p = np.zeros(9), np.zeros(12)
-    if camera is not None:
-        camera = camera.resized(width, height)
-        k, p = camera.strided(stride).k.ravel(), _projection(source, camera, stride).ravel()
+    if pinhole is not None:
+        pinhole = pinhole.resized(width, height)
+        bends = not rectified and any(source.d)
+        k, p = pinhole.strided(stride).k.ravel(), _projection(source, pinhole, bends, stride).ravel()
     return InfoFields(
         width=-(-width // stride),
         height=-(-height // stride),
@@ -101,15 +205,15 @@ def info_fields_for(
     )
 
 
-def _projection(source: Any, camera: Camera, stride: int) -> np.ndarray:
+def _projection(source: Any, pinhole: Camera, bends: bool, stride: int) -> np.ndarray:
     """Return (3, 4) P for the published size; zero where a distorted camera has none."""
     p = np.zeros((3, 4))
     if source.p[0]:
         rectified = _as_published(Camera(source.width, source.height, *source.p[[0, 5, 2, 6]]), source)
-        rectified = rectified.resized(camera.width, camera.height)
+        rectified = rectified.resized(pinhole.width, pinhole.height)
         p[:, :3] = rectified.strided(stride).k
         p[:2, 3] = source.p[[3, 7]] * p[[0, 1], [0, 1]] / source.p[[0, 5]]  # -f * baseline scales with f
         p[2, 3] = source.p[11]
-    elif not camera.is_distorted:
-        p[:, :3] = camera.strided(stride).k
+    elif not bends:
+        p[:, :3] = pinhole.strided(stride).k
     return p

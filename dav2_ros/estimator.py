@@ -167,7 +167,8 @@ class DepthEstimator:
         if not self.corrects_focal:
             return 1.0
         plan = look.plan(self.size)
-        upright = upright_camera(plan, look.frame.camera, look.turns, look.assumed_hfov_rad)
+        hfov_rad = look.frame.hfov_rad or look.assumed_hfov_rad
+        upright = upright_camera(plan, look.frame.camera, look.turns, hfov_rad)
         return plan.camera(upright).f_px / self.info.f_train_px
 
     def estimate(

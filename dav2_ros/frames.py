@@ -24,6 +24,7 @@ class Frame:
     stamp_ns: int = 0
     frame_id: str = ''
     seen: np.ndarray | None = None  # (H, W) bool: what the lens saw of a rectified picture; None is all of it
+    hfov_rad: float | None = None  # without a camera: its focal length is known, how its lens bends rays is not
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +39,8 @@ class DepthMap:
     stamp_ns: int = 0
     frame_id: str = ''
     confidence: np.ndarray | None = None  # (H, W) float32, 0 to 1 (see confidence.py); None unless asked for
+
+
+def is_same_frame(frame_id: str, other: str) -> bool:
+    """Tell whether two frame_ids name one frame: `/cam` is `cam`, for tf2 knows no leading slash."""
+    return frame_id.removeprefix('/') == other.removeprefix('/')

@@ -27,7 +27,7 @@ class Look:
         min_confidence: depth less sure than this is NaN, where there is confidence.
         turns: counter-clockwise quarter turns that bring the picture upright, for a camera mounted on its head (2) or
             its side (1, 3). The network sees it upright; depth belongs to the picture as it came.
-        assumed_hfov_rad: horizontal field of view where the frame has no camera.
+        assumed_hfov_rad: horizontal field of view where the frame has no camera and does not say.
     """
 
     frame: Frame

@@ -100,7 +100,8 @@ def _judge(
             found = evaluate(pictures, truth, estimator, given, wanted, watch)
         changed = {name: value for name, value in vars(given).items() if value != getattr(BagParameters(), name)}
         options = tuple((name, str(value)) for name, value in {'pictures': pictures.topic, **changed}.items())
-        return found, Asked(path.name, truth.name, wanted.max_depth_m, options, tuple(bag.notes))
+        notes = (*bag.notes, *pictures.notes)
+        return found, Asked(path.name, truth.name, wanted.max_depth_m, options, notes)
 
 
 def _truth(bag: BagReader, given: BagParameters, depth_topic: str, lidar_topic: str, distance: list[str]) -> Truth:

@@ -34,7 +34,7 @@ class Asked:
     truth: str
     max_depth_m: float
     options: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]  # damage of the recording
+    notes: tuple[str, ...]  # damage of the recording, and what is not known of its camera
 
 
 def title(each: Judged) -> str:

@@ -77,8 +77,9 @@ class Extraction:
         self._check(self.image_topic, IMAGE, COMPRESSED)
         self._check(self.sensor_topic, *((IMAGE, COMPRESSED) if config.depth_topic else (POINT_CLOUD,)))
         self.units_per_m = MM if config.depth_topic else LIDAR_UNITS
-        self.cameras = Cameras(bag, config.info_topic or bag.info_topic(self.image_topic))
-        self.depth_cameras = Cameras(bag, bag.info_topic(self.sensor_topic) if config.depth_topic else '')
+        self.cameras = Cameras(bag, config.info_topic or bag.info_topic(self.image_topic), self.image_topic)
+        depth_info_topic = bag.info_topic(self.sensor_topic) if config.depth_topic else ''
+        self.depth_cameras = Cameras(bag, depth_info_topic, self.sensor_topic)
         self.transforms = Transforms()
         self.planned = self._plan()
 

@@ -17,6 +17,7 @@ from dav2_ros.bags.reader import BagReader
 from dav2_ros.bags.sensor import Sensor
 from dav2_ros.bags.stored import Recorded
 from dav2_ros.bags.sweep import Infos, sweep
+from dav2_ros.camera_info import CameraReading, read_camera
 from dav2_ros.frames import Frame
 from dav2_ros.rectification import Rectification
 from dav2_ros.scale.evidence import Evidence
@@ -66,6 +67,7 @@ class Pictures:
             raise BagError(f'{bag.path} has nothing on {self.topic}: name one of {", ".join(sorted(bag.topics))}.')
         self.info_topic = info_topic or bag.info_topic(self.topic)
         self.count = bag.stored[self.topic].count
+        self.notes: list[str] = []  # why there are no points, a sentence each; complete once all was read
         self._bag, self._given, self._sensor = bag, given, sensor
         self._infos = Infos(bag, self.info_topic)
         self._rectification = Rectification(math.radians(given.max_hfov_deg), say)
@@ -99,11 +101,22 @@ class Pictures:
             message = self._bag.decode(recorded)
             at, frame_id = stamp_ns(message), message.header.frame_id
             rgb = messages.picture(message)
-            camera, info = self._infos.camera(at, rgb.shape[:2], rectified=self._given.rectified_input)
-            frame = Frame(rgb, camera, at, frame_id)
-            if camera and self._given.rectify and not self._given.rectified_input:
+            info = self._infos.of(at, rgb.shape[:2])
+            reading = self._read(info)
+            frame = Frame(rgb, reading.camera, at, frame_id, hfov_rad=reading.hfov_rad)
+            if frame.camera and self._given.rectify and not self._given.rectified_input:
                 frame, info = self._rectification.apply(frame, info)
         except ValueError as error:  # BagError is one
             return Refused(recorded.log_ns, str(error))
         evidence, missing = self._sensor.at(at, frame_id) if self._sensor else (None, '')
         return Seen(frame, info, recorded.log_ns, evidence, missing, 1e3 * (time.perf_counter() - started))
+
+    def _read(self, info: Any | None) -> CameraReading:
+        """Read what an info says of the camera; where it gives no points, say once why. Raises ValueError."""
+        if info is None:
+            return CameraReading()
+        reading = read_camera(info, self._given.rectified_input)
+        note = f'{self.info_topic}: no points. {reading.why}'
+        if reading.why and note not in self.notes:
+            self.notes.append(note)
+        return reading

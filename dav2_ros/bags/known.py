@@ -30,7 +30,7 @@ class Known:
 def pictures(bag: BagReader, topic: str, info_topic: str, count: int) -> Iterator[Frame]:
     """Yield at most `count` pictures of a topic, evenly spread, each with its camera; raises BagError without one."""
     recorded = list(bag.raw(topic))
-    cameras = Cameras(bag, info_topic or bag.info_topic(topic))
+    cameras = Cameras(bag, info_topic or bag.info_topic(topic), topic)
     if not recorded:
         raise BagError(f'{bag.path} has nothing on {topic}: name one of {", ".join(sorted(bag.topics))}.')
     for i in np.unique(np.linspace(0, len(recorded) - 1, count).astype(int)):
@@ -77,5 +77,5 @@ def by_topic(bag: BagReader, frames: list[Frame], topic: str, pose: Pose, tolera
 def _reader(bag: BagReader, topic: str, kind: str) -> Callable[[Any, Pose], Evidence]:
     if kind == POINT_CLOUD:
         return from_cloud
-    cameras = Cameras(bag, bag.info_topic(topic))
+    cameras = Cameras(bag, bag.info_topic(topic), topic)
     return lambda message, pose: from_depth(messages.depth(message, cameras.at(stamp_ns(message))), pose)

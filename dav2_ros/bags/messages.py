@@ -100,6 +100,14 @@ def depth(message: Any, of: Camera | None) -> DepthMap:
     return DepthMap(z_m, of, stamp_ns(message), message.header.frame_id)
 
 
+def size(message: Any) -> tuple[int, int]:
+    """Return width and height of an Image or CompressedImage, colour or depth; raises BagError."""
+    if message.__msgtype__ == IMAGE:
+        return message.width, message.height
+    is_depth = 'compressedDepth' in message.format
+    return (depth(message, None).z_m if is_depth else picture(message)).shape[1::-1]
+
+
 def _raw_depth(message: Any) -> np.ndarray:
     try:
         return pixels.depth(message)

@@ -15,9 +15,12 @@ from dav2_ros.bags.messages import CAMERA_INFO, COMPRESSED, IMAGE, POINT_CLOUD, 
 from dav2_ros.bags.reader import BagReader
 from dav2_ros.bags.stored import Recorded, Stored
 from dav2_ros.bags.transforms import TF, TF_STATIC, TF_TYPE, Transforms
+from dav2_ros.camera_info import info_of_image
+from dav2_ros.frames import is_same_frame
 
 USES = {CAMERA_INFO: 'calibration', POINT_CLOUD: 'lidar', SCAN: 'scan', RANGE: 'range', TF_TYPE: 'transforms'}
 SOURCES = ('depth', 'lidar', 'scan', 'range')
+NOT_ITS_OWN = 'it is not of these pictures, name theirs with --info-topic.'
 TF_READ = 500  # messages of /tf: all frames have moved by then
 
 
@@ -150,21 +153,20 @@ def _camera(
 def _lens(info: Any | None, size: tuple[int, int]) -> tuple[str, str]:
     """Return what a CameraInfo says of a lens, and what is wrong with it."""
     try:
-        camera = messages.camera(info) if info is not None else None
-    except BagError as error:
+        fitting = info_of_image(info, size[1], size[0], NOT_ITS_OWN) if info is not None and all(size) else info
+        camera = messages.camera(fitting) if fitting is not None else None
+    except ValueError as error:  # BagError is one
         return '', str(error)
     if camera is None:
         return '', 'the camera is not calibrated (K is zero).'
     bent = camera.distortion_model if camera.is_distorted else 'no distortion'
-    wrong = f'it describes {camera.width}x{camera.height}, the picture is {size[1]}x{size[0]}.'
-    lens = f'{math.degrees(camera.hfov_rad):.1f} deg across, {bent}'
-    return lens, '' if (camera.height, camera.width) == tuple(size) else wrong
+    return f'{math.degrees(camera.hfov_rad):.1f} deg across, {bent}', ''
 
 
 def _where(first: Any | None, camera_frame: str, transforms: Transforms | None) -> str:
     if first is None:
         return 'its first message cannot be read'
-    if first.header.frame_id == camera_frame != '':
+    if camera_frame and is_same_frame(first.header.frame_id, camera_frame):
         return 'same frame'
     if transforms is None:
         return 'no TF in the recording: give its pose (-p scale_sensor_x_m:=... )'

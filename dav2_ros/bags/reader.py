@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from dav2_ros.bags.files import find_files, open_file
 from dav2_ros.bags.messages import CAMERA_INFO, COMPRESSED, IMAGE, stamp_ns
 from dav2_ros.bags.stored import Recorded, Stored, StoredFile
 from dav2_ros.camera import Camera
+from dav2_ros.camera_info import CameraReading, info_of_image, read_camera
 from dav2_ros.frames import DepthMap, Frame
 
 if TYPE_CHECKING:
@@ -98,19 +100,21 @@ class BagReader:
     def frames(self, topic: str = '', info_topic: str = '') -> Iterator[Frame]:
         """Yield the pictures of a camera, each with the Camera of its stamp (else of the latest before it)."""
         topic = topic or self.picture_topic()
-        cameras = Cameras(self, info_topic or self.info_topic(topic))
+        cameras = Cameras(self, info_topic or self.info_topic(topic), topic)
         for recorded in self.raw(topic):
             message = self.decode(recorded)
             at = stamp_ns(message)
-            yield Frame(messages.picture(message), cameras.at(at), at, message.header.frame_id)
+            reading = cameras.reading(at)
+            rgb, frame_id = messages.picture(message), message.header.frame_id
+            yield Frame(rgb, reading.camera, at, frame_id, hfov_rad=reading.hfov_rad)
 
     def depths(self, topic: str = '', info_topic: str = '') -> Iterator[DepthMap]:
         """Yield the depth maps of a topic; unknown is NaN."""
         topic = topic or self.depth_topic()
-        cameras = Cameras(self, info_topic or self.info_topic(topic))
+        cameras = Cameras(self, info_topic or self.info_topic(topic), topic)
         for recorded in self.raw(topic):
             message = self.decode(recorded)
-            yield messages.depth(message, cameras.at(stamp_ns(message)))
+            yield messages.depth(message, cameras.reading(stamp_ns(message)).camera)
 
     def picture_topic(self) -> str:
         """Return the only topic of colour pictures; raises BagError that lists what there is."""
@@ -140,17 +144,45 @@ class BagReader:
 
 
 class Cameras:
-    """The calibrations of a recording by stamp; those that say the same as the one before are not kept."""
+    """The calibrations of the images of a topic by stamp; those that say the same as the one before are not kept.
 
-    def __init__(self, bag: BagReader, topic: str) -> None:
-        infos = ((stamp_ns(info), messages.camera(info)) for info in map(bag.decode, bag.raw(topic) if topic else ()))
-        kept: list[tuple[int, Camera | None]] = []
-        for at, camera in infos:
-            if not kept or camera != kept[-1][1] or at < kept[-1][0]:
-                kept.append((at, camera))
+    Raises BagError, one sentence, for numbers that no camera has.
+    """
+
+    def __init__(self, bag: BagReader, topic: str, image_topic: str) -> None:
+        self._bag, self._image_topic = bag, image_topic
+        infos = map(bag.decode, bag.raw(topic) if topic else ())
+        kept: list[tuple[int, CameraReading]] = []
+        for at, reading in ((stamp_ns(info), self._read(info)) for info in infos):
+            if not kept or reading != kept[-1][1] or at < kept[-1][0]:
+                kept.append((at, reading))
         kept.sort(key=lambda pair: pair[0])
-        self._stamps, self._cameras = [at for at, _ in kept], [camera for _, camera in kept]
+        self._stamps, self._readings = [at for at, _ in kept], [reading for _, reading in kept]
+
+    def reading(self, stamp: int) -> CameraReading:
+        """Return what the info of this stamp says, else the latest before it, else the first; nothing without one."""
+        at = max(bisect_right(self._stamps, stamp) - 1, 0)
+        return self._readings[at] if self._readings else CameraReading()
 
     def at(self, stamp: int) -> Camera | None:
-        """Return the camera of this stamp, else of the latest before it, else the first; None if there is none."""
-        return self._cameras[max(bisect_right(self._stamps, stamp) - 1, 0)] if self._cameras else None
+        """Return the camera of this stamp; None if nobody calibrated it. Raises BagError for a lens we do not know."""
+        reading = self.reading(stamp)
+        if reading.hfov_rad is not None:
+            raise BagError(reading.why)
+        return reading.camera
+
+    def _read(self, info: Any) -> CameraReading:
+        try:
+            if not (info.width and info.height):
+                info = info_of_image(info, *self._image_size, 'name the right one with --info-topic.')
+            return read_camera(info, rectified=False)
+        except ValueError as error:
+            raise BagError(str(error)) from error
+
+    @cached_property
+    def _image_size(self) -> tuple[int, int]:
+        """Width and height of the first image that can be read, for drivers that leave those of camera_info 0."""
+        for recorded in self._bag.raw(self._image_topic):
+            with suppress(BagError):
+                return messages.size(self._bag.decode(recorded))
+        raise BagError(f'{self._bag.path} has no image on {self._image_topic} that can be read.')

@@ -61,7 +61,7 @@ class RunResult:
     frames: int  # estimated, those of an earlier run included
     resumed: int  # of these, the ones an earlier run had done
     refused: dict[str, int]  # why pictures gave no depth, and how many
-    notes: tuple[str, ...]  # what is missing or damaged in the recording
+    notes: tuple[str, ...]  # what is missing or damaged in the recording, and why there are no points
     elapsed_s: float
     engine_s: float  # of that, spent in the engine
 
@@ -244,5 +244,5 @@ class _Job:
 
     def result(self, say: Callable[[str], None]) -> RunResult:
         resumed = len(self._unfinished.done)
-        notes = tuple(self._bag.notes)
+        notes = (*self._bag.notes, *self._pictures.notes)
         return RunResult(resumed + self._fresh, resumed, dict(self._refused), notes, self._elapsed_s, self._engine_s)

@@ -14,7 +14,8 @@ from dav2_ros.bags.reader import BagReader
 from dav2_ros.bags.stored import Recorded
 from dav2_ros.bags.sweep import Infos
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
-from dav2_ros.frames import DepthMap
+from dav2_ros.camera_info import camera_from_info
+from dav2_ros.frames import DepthMap, is_same_frame
 from dav2_ros.scale.buffer import EvidenceBuffer
 from dav2_ros.scale.evidence import Evidence
 from dav2_ros.scale.parameters import ScaleParameters
@@ -100,7 +101,7 @@ class Sensor:
 
     def pose(self, header: Any, camera_frame: str) -> Pose:
         """Return where the sensor is; raises BagError, one sentence, if TF does not know."""
-        if header.frame_id == camera_frame != '':
+        if camera_frame and is_same_frame(header.frame_id, camera_frame):
             return Pose.identity()
         if self.by_tf:
             at = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
@@ -110,7 +111,8 @@ class Sensor:
     def depth(self, message: Any) -> DepthMap:
         """Decode a depth image, with its camera; raises ValueError."""
         found = messages.depth(message, None)
-        camera, _ = self._infos.camera(found.stamp_ns, found.z_m.shape, rectified=True)
+        info = self._infos.of(found.stamp_ns, found.z_m.shape)
+        camera = camera_from_info(info, rectified=True) if info is not None else None
         return DepthMap(found.z_m, camera, found.stamp_ns, found.frame_id)
 
 

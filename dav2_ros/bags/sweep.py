@@ -16,8 +16,7 @@ from typing import Any
 from dav2_ros.bags.messages import stamp_ns
 from dav2_ros.bags.reader import BagReader
 from dav2_ros.bags.stored import Recorded
-from dav2_ros.camera import Camera
-from dav2_ros.camera_info import camera_from_info, image_size
+from dav2_ros.camera_info import info_of_image
 
 AHEAD_S = 0.5
 MOST_WAITING = 64  # pictures; a recording whose clock stands still is not kept in memory
@@ -64,19 +63,10 @@ class Infos:
         at = bisect_right(self._known, stamp, key=lambda each: each[0])
         return self._known[max(at - 1, 0)][2] if self._known else None
 
-    def camera(self, stamp: int, shape: tuple[int, int], *, rectified: bool) -> tuple[Camera | None, Any | None]:
-        """Return the camera of a picture (height, width) and its info; None and None if it is not calibrated.
+    def of(self, stamp: int, shape: tuple[int, int]) -> Any | None:
+        """Return the info of a picture (height, width), with its size if the driver left it 0; None if there is none.
 
-        Raises ValueError if the info is of pictures of another size, or of no camera.
+        Raises ValueError if it is of pictures of another size.
         """
         info = self.at(stamp)
-        camera = camera_from_info(info, rectified) if info is not None else None
-        if camera is None:
-            return None, None
-        if image_size(info) != shape[::-1]:
-            described = '{}x{}'.format(*image_size(info))
-            raise ValueError(
-                f'The picture is {shape[1]}x{shape[0]}, its camera_info describes {described} (after region of '
-                'interest and binning): name the right one with --info-topic.'
-            )
-        return camera, info
+        return None if info is None else info_of_image(info, *shape[::-1], 'name the right one with --info-topic.')

@@ -12,7 +12,7 @@ import numpy as np
 from dav2_ros.bags import BagError
 from dav2_ros.bags.frames import Seen
 from dav2_ros.bags.sensor import Sensor
-from dav2_ros.frames import DepthMap
+from dav2_ros.frames import DepthMap, is_same_frame
 from dav2_ros.scale.evidence import Distances, Evidence
 
 SAME_CAMERA = 0.01  # of focal lengths and principal points, relative to the width: calibrations of one camera differ so
@@ -89,7 +89,7 @@ class TapeTruth:
 def is_of(depth: DepthMap, seen: Seen) -> bool:
     """Tell whether a depth image shows what a picture shows, pixel by pixel."""
     camera, other = seen.frame.camera, depth.camera
-    if depth.frame_id != seen.frame.frame_id or depth.z_m.shape != seen.frame.rgb.shape[:2]:
+    if not is_same_frame(depth.frame_id, seen.frame.frame_id) or depth.z_m.shape != seen.frame.rgb.shape[:2]:
         return False
     if camera is None or other is None:
         return True

@@ -7,9 +7,9 @@ from __future__ import annotations
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from dav2_ros.camera_info import camera_from_info, image_size, info_fields_for
+from dav2_ros.camera_info import camera_from_info, image_size, info_fields_for, info_of_image, read_camera
 
-__all__ = ['RecentInfos', 'camera_from_info', 'camera_info_for', 'image_size']
+__all__ = ['RecentInfos', 'camera_from_info', 'camera_info_for', 'image_size', 'read_camera']
 
 
 def camera_info_for(
@@ -41,14 +41,9 @@ class RecentInfos:
     def match(self, header: Header, width: int, height: int) -> CameraInfo | None:
         """Find the info of an image: the one with its stamp, else the newest; None before the first.
 
-        Raises ValueError if it describes images of another size.
+        A size that the driver left 0 is the image's. Raises ValueError if it describes images of another size.
         """
         infos = self._infos
         info = next((info for info in infos if info.header.stamp == header.stamp), infos[0] if infos else None)
-        if info and image_size(info) != (width, height):
-            described = '{}x{}'.format(*image_size(info))
-            raise ValueError(
-                f'The image is {width}x{height}, its camera_info describes {described} (after region of interest and '
-                'binning): publish the camera_info of this image, or remap camera_info.'
-            )
-        return info
+        remedy = 'publish the camera_info of this image, or remap camera_info.'
+        return info_of_image(info, width, height, remedy) if info else None

@@ -13,9 +13,9 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from dav2_ros.camera import Camera
-from dav2_ros.frames import Frame
-from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
+from dav2_ros.camera_info import CameraReading
+from dav2_ros.frames import Frame, is_same_frame
+from dav2_ros.nodes.camera_info import RecentInfos, read_camera
 from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.parameters import DepthNodeParameters
@@ -77,21 +77,27 @@ class Inputs:
         rgb = image_to_rgb(image)
         height, width = rgb.shape[:2]
         info = self._infos.match(image.header, width, height)
-        camera = camera_from_info(info, self._given.rectified_input) if info else None
-        self._judge_camera(image.header, info, camera)
-        frame = Frame(rgb, camera, _stamp_ns(image), image.header.frame_id)
-        if camera and self._given.rectify and not self._given.rectified_input:
+        reading = read_camera(info, self._given.rectified_input) if info else CameraReading()
+        self._judge_camera(image.header, info, reading)
+        frame = Frame(rgb, reading.camera, _stamp_ns(image), image.header.frame_id, hfov_rad=reading.hfov_rad)
+        if frame.camera and self._given.rectify and not self._given.rectified_input:
             return self._rectification.apply(frame, info)
         return frame, info
 
-    def _judge_camera(self, header: Header, info: CameraInfo | None, camera: Camera | None) -> None:
+    def _judge_camera(self, header: Header, info: CameraInfo | None, reading: CameraReading) -> None:
         topic = self._info_topic
         missing, mixed = '', ''
-        if camera is None:
-            what = f'{topic} says that the camera is not calibrated (K[0] is 0)' if info else f'Nothing on {topic}'
-            missing = f'{what}: no points, and focal correction assumes {self._given.assumed_hfov_deg} degrees; '
-            missing += 'calibrate the camera.' if info else 'remap camera_info.'
-        elif info.header.frame_id and info.header.frame_id != header.frame_id:
+        if reading.camera is None:
+            assumed = f'focal correction assumes {self._given.assumed_hfov_deg} degrees'
+            if info is None:
+                missing = f'Nothing on {topic}: no points, and {assumed}; remap camera_info.'
+            elif reading.hfov_rad is None:
+                missing = f'{topic} says that the camera is not calibrated (K[0] is 0): no points, and {assumed}; '
+                missing += 'calibrate the camera.'
+            else:
+                lost = 'no points, and nothing is rectified' if self._given.rectify else 'no points'
+                missing = f'{topic}: {lost}, for the lens is not known. {reading.why}'
+        elif info.header.frame_id and not is_same_frame(info.header.frame_id, header.frame_id):
             mixed = (
                 f'The image is of frame {header.frame_id!r}, {topic} of {info.header.frame_id!r}: remap camera_info.'
             )

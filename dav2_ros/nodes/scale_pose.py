@@ -8,6 +8,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
+from dav2_ros.frames import is_same_frame
 from dav2_ros.scale.parameters import ScaleParameters
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.stated import stated_pose
@@ -74,4 +75,6 @@ def find_poses(node: Node, given: ScaleParameters) -> StatedPose | TransformedPo
 
 def pose_of(poses: StatedPose | TransformedPose, sensor: Header, camera_frame: str) -> Pose:
     """Return the pose of a measurement; one that is in the camera's frame already stays as it is."""
-    return Pose.identity() if sensor.frame_id == camera_frame != '' else poses.of(sensor, camera_frame)
+    if camera_frame and is_same_frame(sensor.frame_id, camera_frame):
+        return Pose.identity()
+    return poses.of(sensor, camera_frame)
