@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from dav2_ros.models.pickles import check_pickled
 from dav2_training.config import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def resume(
     if not path.is_file():
         return 0
     try:
+        check_pickled(path)
         state = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
         changed = difference(state['config'], plain(config))
         done = int(state['step'])

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError, ModelInfo
+from dav2_ros.models.pickles import check_pickled
 from dav2_ros.models.registry import REGISTRY, models_home
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch.float32}
@@ -42,6 +43,7 @@ class Trained:
 def read(path: Path) -> Trained:
     """Read a checkpoint of a stage whose network the runtime can run; raises ModelError."""
     try:
+        check_pickled(path)
         state = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise ModelError(f'{path} is not a whole checkpoint of ours: give the last.pt of a run.') from error

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dav2_ros.models.huggingface import from_huggingface, is_huggingface
 from dav2_ros.models.info import ModelError
+from dav2_ros.models.pickles import check_pickled
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+MAX_WRAPPERS = 4  # dictionaries around a state dict
 
 
 def sha256_of(path: str | Path) -> str:
@@ -33,7 +35,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file under their published names."""
+    """Return the tensors of a file under their published names. Raises ModelError for what holds none, or more."""
     with open(path, 'rb') as file:
         head = file.read(64)
     if head.startswith(b'version https://git-lfs'):
@@ -43,33 +45,32 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
-    except SafetensorError as error:
-        raise ModelError(f'{path} is not a whole safetensors file ({error}): copy or fetch it again.') from error
+    except Exception as error:  # its own, and what torch raises for types it does not have
+        raise ModelError(
+            f'{path} is not a whole safetensors file ({_reason(error)}): copy or fetch it again.'
+        ) from error
 
 
 def _read_pth(path: Path) -> dict[str, Tensor]:
     import torch
 
+    check_pickled(path)
     try:
         found = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f'{path} holds more than tensors (or no weights at all) and was not opened, since that could run code: '
-            'ask its author for a safetensors file or a plain state dict.'
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f'{path} cannot be read as weights ({reason}): copy or fetch it again.') from error
-    while isinstance(found, dict):  # train.py of the authors saves {'model': ..., 'optimizer': ..., 'epoch': ...}
-        inner = next((found[key] for key in ('model', 'state_dict') if isinstance(found.get(key), dict)), None)
-        if inner is None:
+    except Exception as error:  # whatever PyTorch's reader raises for a damaged file, memory errors too
+        raise ModelError(f'{path} cannot be read as weights ({_reason(error)}): copy or fetch it again.') from error
+    for _ in range(MAX_WRAPPERS):  # train.py of the authors saves {'model': ..., 'optimizer': ..., 'epoch': ...}
+        if not isinstance(found, dict):
             break
-        found = inner
+        found = next((found[key] for key in ('model', 'state_dict') if isinstance(found.get(key), dict)), found)
     if not isinstance(found, dict) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
         raise ModelError(f'{path} holds no state dict (a table of named tensors): give the weights of a model.')
     return {str(key).removeprefix('module.'): tensor for key, tensor in found.items()}
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [''])[0] or type(error).__name__
