@@ -49,6 +49,7 @@ NOT_RUN = {  # how a command looks: why it is not run here
     r'dav2-train annotate ': 'needs two models and people; test_annotate.py runs it',
     r'dav2-train flicker': 'minutes; test_flicker.py judges clips',
     r'bash training/smoke.sh': 'minutes',
+    r'python -m dav2_ros\.gpu_check ': 'needs a GPU; test_gpu_check.py runs it on a CPU',
     r'\.venv/bin/python -m pytest ': 'this is pytest',
 }
 SMALLER = {  # options that make a command short
