@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The method proved in miniature: a teacher, its labels, and students that learn from three things, over seeds.
+"""Run the method in miniature: a teacher, its labels, and students that learn from three things, over seeds.
 
     dav2-train proof
 
 One world is "synthetic": procedural scenes with exact truth. Another is "real": the same geometry in other pictures
-(data/shifted.py), whose truth only judges. Students differ in what they learn from, and in nothing else: synthetic
-truth, that and the teacher's labels of real pictures, or those labels alone (Depth Anything V2, Table 5). Then the best
-encoder and one that starts from nothing learn metres with the same recipe. What is done is not done again.
+(data/shifted.py), whose truth only judges. Students learn from synthetic truth, from that and the teacher's labels of
+real pictures, or from those labels alone (Depth Anything V2, Table 5). As configured they also differ in the number of
+pictures (300 synthetic, 3,000 real) and in augmentation, so their scores do not compare labels: see
+docs/reproduction.md. Then the best encoder and one that starts from nothing learn metres with the same recipe. What is
+done is not done again.
 """
 
 from __future__ import annotations

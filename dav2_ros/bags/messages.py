@@ -34,7 +34,7 @@ CONFIG_HEADER = 12  # bytes before the PNG of compressed_depth_image_transport: 
 
 @lru_cache(maxsize=1)
 def kilted() -> Typestore:
-    """Return the message definitions of ROS 2 Kilted; those used here are the same since Humble."""
+    """Return the message definitions of ROS 2 Kilted; of those used here, Range is another in Humble: no variance."""
     try:
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
