@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import os
 import re
@@ -73,6 +74,25 @@ def test_every_folder_with_python_is_a_listed_package(told_to_setuptools):
 def test_every_version_is_the_same(told_to_setuptools, package_xml):
     newest = re.search(r'^(\d+\.\d+\.\d+) \(', (ROOT / 'CHANGELOG.rst').read_text(), re.MULTILINE).group(1)
     assert told_to_setuptools['version'] == package_xml.version == newest
+
+
+def test_setup_cfg_says_what_pyproject_says(told_to_setuptools):
+    """It is for tools that do not read pyproject.toml; none of its settings may break an editable installation."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    assert {name: set(config[name]) for name in config.sections()} == {
+        'metadata': {'name', 'version', 'description', 'long_description', 'long_description_content_type'},
+        'options': {'python_requires'},
+    }
+    project = (ROOT / 'pyproject.toml').read_text().partition('[project]')[2].partition('\n[')[0]
+    ours = config['metadata']
+    assert ours['version'] == told_to_setuptools['version']
+    for name in ('name', 'version', 'description'):
+        assert re.search(rf'^{name} = "(.*)"$', project, re.MULTILINE).group(1) == ours[name]
+    assert (
+        re.search(r'^requires-python = "(.*)"$', project, re.MULTILINE).group(1) == config['options']['python_requires']
+    )
+    assert f'readme = "{ours["long_description"].removeprefix("file: ")}"' in project
 
 
 def test_console_scripts_lead_somewhere(told_to_setuptools):
