@@ -54,12 +54,6 @@ def negative_focal_length(header):
     return an_image(a_picture(), header), info
 
 
-def unknown_lens(header):
-    info = an_info(header)
-    info.distortion_model, info.d = 'mirror_ball', [0.1] * 4
-    return an_image(a_picture(), header), info
-
-
 def throwing_engine(header):
     return an_image(BLACK, header), an_info(header)
 
@@ -70,7 +64,6 @@ ERRORS = [
     (depth_as_input, '32FC1'),
     (other_size, '64x48'),
     (negative_focal_length, '-60.0'),
-    (unknown_lens, 'mirror_ball'),
     (throwing_engine, 'out of memory'),
 ]
 
