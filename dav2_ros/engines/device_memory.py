@@ -94,7 +94,9 @@ class Stream:
     """A queue of work on one GPU, and its recording: what was queued once can be queued again as one CUDA graph."""
 
     def __init__(self) -> None:
-        self.handle = call(cuda_runtime().cudaStreamCreate())
+        cuda = cuda_runtime()
+        # non-blocking: what other threads queue on the default stream, as PyTorch does, would break off a recording
+        self.handle = call(cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
         self._graph = None
 
     def wait(self) -> None:

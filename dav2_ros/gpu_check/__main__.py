@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before PyTorch is loaded: threads that wait do not spin
@@ -34,6 +35,7 @@ def settings_for(device: str, quick: bool) -> Settings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the check; returns the exit status."""
+    started_s = time.monotonic()  # loading PyTorch is part of the seconds
     parser = argparse.ArgumentParser(prog='python -m dav2_ros.gpu_check', description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, required=True, help='folder of gpu_check.json and gpu_check.md')
     parser.add_argument('--seconds', type=float, default=220.0, help='all ends by then, whatever is left to do')
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if ':' in asked.device:
         torch.cuda.set_device(asked.device)
-    session = Session(asked.out, asked.seconds, settings_for(asked.device, asked.quick))
+    session = Session(asked.out, asked.seconds, settings_for(asked.device, asked.quick), started_s)
     timer = session.watch()
     with tempfile.TemporaryDirectory(prefix='dav2-gpu-check-') as cache:
         kept = os.environ.get('DAV2_CACHE')

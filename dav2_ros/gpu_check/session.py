@@ -65,13 +65,15 @@ class Session:
     Args:
         folder: gets gpu_check.json and gpu_check.md, whole at any time.
         seconds: after so many the report is printed and the process ends, whatever it is doing.
+        settings: what is checked.
+        started_s: on the monotonic clock, by default now.
     """
 
-    def __init__(self, folder: Path, seconds: float, settings: Settings) -> None:
+    def __init__(self, folder: Path, seconds: float, settings: Settings, started_s: float | None = None) -> None:
         self.folder, self.seconds, self.settings = folder, seconds, settings
         self.parts: dict[str, dict] = {}
         self.children: list[subprocess.Popen] = []
-        self._started = time.monotonic()
+        self._started = time.monotonic() if started_s is None else started_s
         self._writing = threading.Lock()
         self._finished = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
