@@ -14,7 +14,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.confidence import confidence_of, mask_unsure
-from dav2_ros.engines.engine import Engine, EngineSpec
+from dav2_ros.engines.engine import Engine, EngineSpec, WrongDepthError, objection_to
 from dav2_ros.engines.shelf import EngineShelf
 from dav2_ros.engines.supply import EngineSupply, State
 from dav2_ros.frames import DepthMap, Frame
@@ -25,6 +25,7 @@ from dav2_ros.models.registry import ModelError
 from dav2_ros.resize import ResizePlan
 
 LOG = logging.getLogger(__name__)
+REPLACEMENTS = 4  # of engines that give no depth for a picture, before it is the picture's or the model's fault
 FOCAL_CORRECTIONS = ('auto', 'on', 'off')
 
 
@@ -186,7 +187,8 @@ class DepthEstimator:
         """Estimate depth of several frames, those of one shape together; see `estimate`.
 
         The engines of their shapes stay open until somebody calls `keep`. A frame's engine time is that of all frames
-        which went with it.
+        which went with it. Of an engine that gives what cannot be depth nothing comes out, and another proved one takes
+        its place: with `background` for the next frames, since these would be old (WrongDepthError), else for these.
         """
         alike: dict[ResizePlan, list[int]] = {}
         for k, look in enumerate(looks):
@@ -197,11 +199,19 @@ class DepthEstimator:
         return [found[k] for k in range(len(looks))]
 
     def _estimate_alike(self, plan: ResizePlan, looks: list[Look]) -> list[tuple[DepthMap, Timings]]:
+        for _ in range(0 if self._background else REPLACEMENTS):
+            try:
+                return self._estimate_with_one(plan, looks)
+            except WrongDepthError as error:
+                self._warn(str(error))
+        return self._estimate_with_one(plan, looks)
+
+    def _estimate_with_one(self, plan: ResizePlan, looks: list[Look]) -> list[tuple[DepthMap, Timings]]:
         clock = time.perf_counter
         started_s, post_s = clock(), []
         engine = self._shelf.open(plan).engine()
         ready_s = clock()
-        depths = _infer(engine, [picture for look in looks for picture in look.pictures()])
+        depths = self._infer(engine, [picture for look in looks for picture in look.pictures()])
         maps = []
         for look in looks:
             mirrored_m = look.turned_back(next(depths)[:, ::-1]).copy() if look.confidence == 'full' else None
@@ -212,6 +222,17 @@ class DepthEstimator:
         engine_s = clock() - ready_s - sum(post_s)
         pre_ms, engine_ms = 1e3 * (ready_s - started_s), 1e3 * engine_s
         return [(depth, Timings(pre_ms, engine_ms, 1e3 * each_s)) for depth, each_s in zip(maps, post_s, strict=True)]
+
+    def _infer(self, engine: Engine, pictures: list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the network's depth of each picture, which holds until the next is asked for."""
+        most = engine.spec.batch
+        for first in range(0, len(pictures), most):
+            some = pictures[first : first + most]
+            depths = engine.infer(some[0][None] if len(some) == 1 else np.stack(some))
+            if wrong := objection_to(depths, engine.spec, len(some), self.info.kind):
+                self.replace_engine(wrong)
+                raise WrongDepthError(f'{engine.name} {engine.precision} on {engine.device} {wrong}: it is replaced.')
+            yield from depths
 
     def _depth_map(self, look: Look, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
         frame, camera, far_m = look.frame, look.frame.camera, self.info.max_depth_m
@@ -241,11 +262,3 @@ class DepthEstimator:
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': state.proved.why if state else 'not open yet',
         }
-
-
-def _infer(engine: Engine, pictures: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the network's depth of each picture, which holds until the next is asked for."""
-    most = engine.spec.batch
-    for first in range(0, len(pictures), most):
-        some = pictures[first : first + most]
-        yield from engine.infer(some[0][None] if len(some) == 1 else np.stack(some))

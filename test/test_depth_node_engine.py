@@ -117,6 +117,23 @@ def test_an_engine_that_throws_is_replaced_and_the_node_goes_on(start) -> None:
     assert process.is_alive and 'Traceback' not in process.log
 
 
+def test_an_engine_that_gives_nan_publishes_nothing_and_is_replaced(start) -> None:
+    process, peer = start(
+        script='faulty_depth_node.py', engine='torch', precision='auto', input_size=28, diagnostics_period_s=0.2
+    )
+    peer.only('depth/image', 'stats')
+    failed = peer.show(a_picture(seed=1))['stats'].frames_failed
+    for count in (1, 2, 3):
+
+        def grey(header):
+            return an_image(np.full((HEIGHT, WIDTH, 3), 128, np.uint8), header), an_info(header)
+
+        assert 'NaN' in peer.show_bad(grey, 'ERROR after a grey picture').message
+        answer = peer.show(a_picture(seed=1))
+        assert np.isfinite(answer.z_m).all() and answer['stats'].frames_failed >= failed + count
+    assert process.is_alive and 'Traceback' not in process.log
+
+
 @pytest.fixture(scope='module')
 def both(start, plain):
     _, small = start(input_size=28, output_size='network')

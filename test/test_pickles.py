@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A hostile .pth ends in one sentence, within seconds and little memory; what `torch.save` writes of weights is read."""
+"""A hostile .pth ends in one sentence, soon and without memory; what `torch.save` writes of weights is read."""
 
 from __future__ import annotations
 

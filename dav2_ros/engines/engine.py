@@ -19,6 +19,10 @@ class EngineError(RuntimeError):
     """An engine is not there, or cannot do what was asked; the message says what to install or to choose instead."""
 
 
+class WrongDepthError(EngineError):
+    """An engine that is open and proved gave what cannot be depth."""
+
+
 @dataclass(frozen=True)
 class EngineSpec:
     """What an engine is asked to be.
@@ -50,6 +54,25 @@ class EngineSpec:
         """Height and width of the depth that comes out."""
         plan = self.plan
         return (plan.height, plan.width) if self.output == 'camera' else (plan.net_height, plan.net_width)
+
+
+def objection_to(depths: object, spec: EngineSpec, pictures: int, kind: str) -> str:
+    """Return why what an engine gave for so many pictures cannot be depth, as a predicate; '' if it can.
+
+    It must be (pictures, *spec.out_shape) float32, finite, and greater than 0 for a metric model; a relative one's
+    disparity is 0 where it is far. 0.07 ms for 518x686.
+    """
+    shape = (pictures, *spec.out_shape)
+    if not isinstance(depths, np.ndarray) or depths.dtype != np.float32 or depths.shape != shape:
+        gave = f'{depths.dtype} {depths.shape}' if isinstance(depths, np.ndarray) else f'a {type(depths).__name__}'
+        return f'gives {gave}, not float32 {shape}'
+    least, most = depths.min(), depths.max()  # both are NaN where one value is
+    is_positive = least > 0 if kind == 'metric' else least >= 0
+    if is_positive and most < np.inf:
+        return ''
+    wrong = ~(np.isfinite(depths) & (depths > 0 if kind == 'metric' else depths >= 0))
+    zero = ', zero' if kind == 'metric' else ''
+    return f'gives depth that is NaN, infinite{zero} or negative (in {wrong.sum():,} of {wrong.size:,} pixels)'
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dav2_ros.engines.engine import Engine
+from dav2_ros.engines.engine import Engine, objection_to
 from dav2_ros.engines.reference import gate_pictures, reference
 from dav2_ros.engines.verdict import Verdict, facts_of
 from dav2_ros.models.checkpoints import Checkpoint
@@ -68,10 +68,11 @@ def prove(
     first = {k: depths for k, depths in reversed(runs)}  # the first run that begins with each picture
     found = np.concatenate([first[k] for k in sorted(first)])
     true = np.concatenate([true[_batch(k, spec.batch, len(true))] for k in sorted(first)])
-    finite = all(bool(np.isfinite(depths).all() and (depths >= 0).all()) for _, depths in runs)
+    wrong = next(filter(None, (objection_to(depths, spec, spec.batch, info.kind) for _, depths in runs)), '')
+    finite = not wrong
     measured = compare(found, true, info.max_depth_m, FLOOR[info.kind]) if finite else Comparison(None, None, ())
     spread = max(_relative_change(first[k], depths) for k, depths in runs) if finite else None
-    reason = _objection(engine, finite, spread, measured)
+    reason = wrong or _objection(engine, spread, measured)
     return Verdict(
         passed=not reason,
         reason=reason or f'error p50 {_percent(measured.p50)}, p99 {_percent(measured.p99)}',
@@ -151,11 +152,9 @@ def _relative_change(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one - other).max() / max(float(one.max()), 1e-9))
 
 
-def _objection(engine: Engine, finite: bool, spread: float | None, measured: Comparison) -> str:
+def _objection(engine: Engine, spread: float, measured: Comparison) -> str:
     """Return why the engine does not pass; '' if it does."""
     allowed = TOLERANCES[engine.precision]
-    if not finite:
-        return 'gives depth that is NaN, infinite or negative'
     if measured.p50 > allowed.p50 or measured.p99 > allowed.p99:
         return (
             f'differs from fp32 by p50 {_percent(measured.p50)} and p99 {_percent(measured.p99)}, '

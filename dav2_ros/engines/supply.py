@@ -53,7 +53,9 @@ class EngineSupply:
         self.spec = spec
         self._asked = checkpoint, name, spec
         self._background, self._say, self._warn = background, say, warn
-        self._lost: frozenset[Rung] = frozenset()  # what threw at work
+        self._lost: frozenset[Rung] = frozenset()  # what failed at work
+        self._was_opened_anew = False  # after all that was asked for had failed
+        self._failure = ''  # why the reference stands in for good
         self._proved: Proved | None = None
         self._builder: Builder | None = None
 
@@ -93,7 +95,7 @@ class EngineSupply:
         proved, builder = self._proved, self._builder
         if not proved:
             return None
-        return State(proved, builder.text, builder.failure) if builder else State(proved)
+        return State(proved, builder.text, builder.failure) if builder else State(proved, failure=self._failure)
 
     def engine(self) -> Engine:
         """Return the engine for the next frame; if a better one is ready, it takes the place of the last one now."""
@@ -107,16 +109,23 @@ class EngineSupply:
         return self._proved.engine
 
     def lost(self, why: str) -> None:
-        """Replace the engine, which threw: by another one that is proved, or, if it is the only one, by itself anew.
+        """Replace the engine, which threw or gave no depth: by another one that is proved.
 
-        Raises EngineError if none can be had; then the supply is closed.
+        When all have failed they are opened anew, once; when they fail again, PyTorch in fp32 stands in. Raises
+        EngineError if none can be had; then the supply is closed.
         """
         rung = _rung(self._proved)
         self.close(0.0)
         self._lost |= {rung}
-        _, name, spec = self._asked
+        checkpoint, name, spec = self._asked
         if self._lost >= set(ladder.rungs(name, spec)):
-            self._lost = frozenset()
+            what = f'{rung.engine} {rung.precision} on {rung.device}'
+            if self._was_opened_anew and ladder.REFERENCE not in self._lost:
+                self._failure = f'{what} failed at work twice ({why}).'
+                self._warn(f'{self._failure} PyTorch in fp32 stands in.')
+                self._use(ladder.open_reference(checkpoint, spec))
+                return
+            self._lost, self._was_opened_anew, self._failure = frozenset(), True, ''
         else:
             self._warn(
                 f'{rung.engine} {rung.precision} on {rung.device} failed at work ({why}): taking another engine.'

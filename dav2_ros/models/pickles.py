@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `torch.save` wrote, judged before it is unpickled: only tensors and plain containers, in bounded time and memory.
+"""Check what `torch.save` wrote before it is unpickled: tensors and plain containers only, in bounded time and memory.
 
 `torch.load(weights_only=True)` runs no code, but it follows any pickle to its end: 48 KB of a compressed archive may be
 50 million instructions, containers may hold themselves, and a tensor may claim more than its file has. The pickle's
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import pickle
 import pickletools
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -180,6 +181,8 @@ class _Outline:
             self._last('dict').inside.append(state)
         elif name == 'BINPERSID':
             stack.append(self._storage(self._pop()))
+        elif name == 'PROTO' and argument > pickle.HIGHEST_PROTOCOL:
+            raise ValueError(f'there is no pickle protocol {argument}')
         elif name not in ('PROTO', 'STOP'):
             raise _Foreign(f'the instruction {name}')
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
+from dav2_ros.engines.engine import WrongDepthError
 from dav2_ros.estimator import Timings
 from dav2_ros.estimator_parameters import make_estimator
 from dav2_ros.frames import DepthMap
@@ -107,7 +108,8 @@ class Pipeline:
                 return
             for channel in shown:
                 channel.health.failed(sentence(error))
-                self._replace_engine(channel, sentence(error))
+                if not isinstance(error, WrongDepthError):  # after which the estimator has replaced it already
+                    self._replace_engine(channel, sentence(error))
 
     def _replace_engine(self, channel: Channel, why: str) -> None:
         """An engine that threw is in doubt."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dav2_ros.engines import ENGINES
-from dav2_ros.engines.engine import EngineError
+from dav2_ros.engines.engine import EngineError, WrongDepthError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media.images import MediaError, read_photo
 from dav2_ros.media.infer import Task
@@ -172,6 +172,8 @@ class Desk:
             self._tell = tell
             try:
                 yield self._opened(wish)
+            except WrongDepthError:  # it is replaced already
+                raise
             except EngineError:
                 self._close()
                 raise
