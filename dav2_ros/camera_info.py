@@ -16,8 +16,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera, UnknownLensError
 
-MIN_FOV_DEG, MAX_FOV_DEG = 0.1, 170.0  # of a centred pinhole, either axis: a telescope, and wider than any lens
-MAX_CENTRE = 2.0  # distance of the principal point from the middle, in pictures: cut from the rim of a larger one
+MIN_FOV_DEG, MAX_FOV_DEG = 0.1, 170.0  # of a centred pinhole: a telescope's long side, more than any lens
+MAX_CENTRE = 2.0  # distance of the principal point from the middle, in long sides: cut from the rim of a larger one
 ROTATION_TOLERANCE = 0.01  # of R R^T from the identity: YAML files have four digits
 
 
@@ -142,10 +142,12 @@ def _check_matrix(name: str, matrix: Any, info: Any) -> Camera | None:
     if fx <= 0 or fy <= 0:
         raise ValueError(f'{what}, and focal lengths are positive: calibrate the camera again.')
     pinhole = Camera(width, height, fx, fy, cx, cy)  # raises for a size that no camera has
-    if max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > MAX_CENTRE:
+    long_side = max(width, height)  # for both axes: what is cut to a line may lie far from the middle of its height
+    if max(abs(cx - 0.5 * width), abs(cy - 0.5 * height)) > MAX_CENTRE * long_side:
         raise ValueError(f'{what}, a centre far outside of the picture: calibrate the camera again.')
     fov_deg = [math.degrees(2.0 * math.atan2(0.5 * size, f)) for size, f in ((width, fx), (height, fy))]
-    if min(fov_deg) < MIN_FOV_DEG or max(fov_deg) > MAX_FOV_DEG:
+    longest_f_px = 0.5 * long_side / math.tan(math.radians(0.5 * MIN_FOV_DEG))
+    if max(fx, fy) > longest_f_px or max(fov_deg) > MAX_FOV_DEG:
         raise ValueError(
             f'{what}, {fov_deg[0]:.4g} x {fov_deg[1]:.4g} degrees wide, not {MIN_FOV_DEG:g} to {MAX_FOV_DEG:g}: '
             'calibrate the camera again.'

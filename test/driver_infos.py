@@ -42,6 +42,7 @@ IMPOSSIBLE = {
     'K tiny': ({'k0': 1e-300}, r'K .*fx=1e-300'),
     'K small': ({'k0': 1e-3, 'k4': 1e-3}, r'K .*fx=0\.001'),
     'K huge': ({'k0': 1e300, 'k4': 1e300}, r'K .*fx=1e\+300'),
+    'K huge fy': ({'k4': 1e300}, r'K .*fy=1e\+300'),
     'K identity': ({'k': IDENTITY}, r'K .*fx=1\.0.*degrees'),
     'K negative': ({'k4': -60.0}, r'K .*fy=-60\.0'),
     'K NaN': ({'k2': NAN}, r'K = .*nan'),

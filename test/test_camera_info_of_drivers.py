@@ -85,6 +85,9 @@ class TestNumbers:
         info = an_info(Header(), f_px=32.0 / math.tan(math.radians(0.5 * hfov_deg)))
         assert math.degrees(camera_from_info(info, False).hfov_rad) == pytest.approx(hfov_deg)
 
+    def test_a_line_camera_is_taken(self) -> None:
+        assert camera_from_info(an_info(Header(), 4000, 1, 4000.0), False).fy_px == 4000.0
+
     @pytest.mark.parametrize('r', [[0.0] * 9, [0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0]])
     def test_no_r_and_a_quarter_turn_are_taken(self, r: list[float]) -> None:
         assert camera_from_info(changed(an_info(Header()), r=r), False).fx_px == 60.0
