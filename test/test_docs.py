@@ -152,12 +152,12 @@ def test_every_option_of_a_command_is_one(line):
 
 
 def declared(launch_file: Path) -> set[str]:
-    """Read the arguments of a launch file without launch, which is not on PyPI: those declared, and keys of ARGUMENTS."""
+    """Read a launch file's arguments without launch, which is not on PyPI: those declared, the keys of ARGUMENTS."""
     found = set()
     for node in ast.walk(ast.parse(launch_file.read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'DeclareLaunchArgument':
             found |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
-        elif isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS':
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'ARGUMENTS':
             found |= {key.value for key in node.value.keys}
     return found
 
