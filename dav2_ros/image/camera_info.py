@@ -104,7 +104,8 @@ def read_camera(info: Any, rectified: bool) -> CameraReading:
         camera = camera_from_info(info, rectified)
     except UnknownLensError as error:
         pinhole = _pinhole_from_info(info, rectified)
-        return CameraReading(None, 2.0 * math.atan2(0.5 * pinhole.width, pinhole.f_px), str(error))
+        hfov_rad = 2.0 * math.atan2(0.5 * pinhole.width, pinhole.f_px) if pinhole else None
+        return CameraReading(None, hfov_rad, str(error))
     return CameraReading(camera, None, '' if camera else 'The camera is not calibrated (K[0] is 0): calibrate it.')
 
 
@@ -123,7 +124,8 @@ def _pinhole_from_info(info: Any, rectified: bool) -> Camera | None:
             'rectified_input to false.'
         )
     name, matrix = ('P', info.p) if rectified and info.p[0] != 0 else ('K', info.k)
-    return _as_published(_check_matrix(name, matrix, info), info)
+    pinhole = _check_matrix(name, matrix, info)
+    return _as_published(pinhole, info) if pinhole else None
 
 
 def _check_matrix(name: str, matrix: Any, info: Any) -> Camera | None:

@@ -14,8 +14,8 @@ import math
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,7 +115,7 @@ class _Item:
 
     kind: str  # value, global, storage, tensor, and Python's names of containers
     value: Any = None
-    inside: Sequence[_Item] = ()
+    inside: list[_Item] = field(default_factory=list)
 
 
 MARK = _Item('mark')

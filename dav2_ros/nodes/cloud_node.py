@@ -30,9 +30,9 @@ from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rg
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.doubles import TakesIntegersForDoubles
-from dav2_ros.nodes.mailbox import Worker
 from dav2_ros.nodes.qos import publish, subscribe
 from dav2_ros.nodes.spin import spin
+from dav2_ros.nodes.worker import Worker
 from dav2_ros.parameter import changed
 from dav2_ros.parameters.cloud import CloudNodeParameters
 

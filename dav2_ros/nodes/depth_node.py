@@ -27,8 +27,8 @@ from dav2_ros.nodes.camera_group import CameraGroup, sentence
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.doubles import TakesIntegersForDoubles
-from dav2_ros.nodes.mailbox import FairWorker
 from dav2_ros.nodes.spin import spin
+from dav2_ros.nodes.worker import FairWorker
 from dav2_ros.parameter import changed
 from dav2_ros.parameters.cameras import refuse_own
 from dav2_ros.parameters.node import DepthNodeParameters

@@ -156,7 +156,7 @@ def test_a_camera_nobody_looks_at_rests_while_the_others_work(four) -> None:
 
 
 def test_cameras_that_say_nothing_keep_nobody_waiting(four, alone) -> None:
-    """The node listens to all; how long is waited for the silent is a law of test_mailbox.py."""
+    """The node listens to all; how long is waited for the silent is a law of test_worker.py."""
     _, _, cameras = four
     for camera in cameras:
         camera.only('depth/image')

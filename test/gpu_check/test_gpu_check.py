@@ -26,7 +26,7 @@ from dav2_ros.gpu_check.timing import in_turns_ms, summary
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PRESETS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 252, 350
 
 

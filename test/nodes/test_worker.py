@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import Counter
 
-from dav2_ros.nodes.mailbox import FairWorker, Latest, Worker
+from dav2_ros.nodes.worker import FairWorker, Latest, Worker
 
 PATIENCE_S = 30.0
 
