@@ -105,7 +105,7 @@ class DepthEstimator:
         self.size = size or info.train_size
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
-        self._choice = {'engine': engine, 'device': device, 'precision': precision}
+        self._engine, self._device, self._precision = engine, device, precision  # as asked for
         self._output, self._batch = output, batch
         self._turns = turns
         self._background, self._say, self._warn = background, say, warn
@@ -126,9 +126,9 @@ class DepthEstimator:
         self._shelf.close(*exc)
 
     def _describe_supply(self, plan: ResizePlan) -> EngineSupply:
-        name, device, precision = self._choice.values()
-        spec = EngineSpec(plan, device, precision, self._output, self._batch)
-        return EngineSupply(self.checkpoint, name, spec, background=self._background, say=self._say, warn=self._warn)
+        spec = EngineSpec(plan, self._device, self._precision, self._output, self._batch)
+        background, say, warn = self._background, self._say, self._warn
+        return EngineSupply(self.checkpoint, self._engine, spec, background=background, say=say, warn=warn)
 
     @property
     def state(self) -> State | None:
@@ -284,9 +284,9 @@ class DepthEstimator:
         open_for = engine.spec.plan if engine else None
         return {
             'model': self.info.name,
-            'engine': engine.name if engine else self._choice['engine'],
-            'device': engine.device if engine else self._choice['device'],
-            'precision': engine.precision if engine else self._choice['precision'],
+            'engine': engine.name if engine else self._engine,
+            'device': engine.device if engine else self._device,
+            'precision': engine.precision if engine else self._precision,
             'network_input': f'{open_for.net_width}x{open_for.net_height}' if open_for else 'not open yet',
             'focal_correction': 'on' if self.corrects_focal else 'off',
             'why': state.proved.why if state else 'not open yet',

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.depth.scene_change import SceneCut
-from dav2_ros.depth.static_mask import GRID, StillCells
+from dav2_ros.depth.static_mask import GRID_COLUMNS, StillCells
 from dav2_ros.frames import DepthMap
 
 MODES = ('none', 'scale', 'pixels')
@@ -54,7 +54,7 @@ class Steadier:
 
     def steady(self, depth: DepthMap, rgb: np.ndarray) -> DepthMap:
         """Steady depth (H, W), in place, by the picture (H', W', 3) uint8 that it was made from."""
-        z_m, step = depth.z_m, max(1, round(depth.z_m.shape[1] / GRID))
+        z_m, step = depth.z_m, max(1, round(depth.z_m.shape[1] / GRID_COLUMNS))
         if (self._last_m is not None and self._last_m.shape != z_m.shape) or self._cut.seen(depth):
             self.forget()
         size = max(1, z_m.shape[0] // step), max(1, z_m.shape[1] // step)

@@ -12,28 +12,31 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-GRID = 160  # columns of the picture that is looked at
-BRIGHT, DARK = 250.0, 4.0  # of 255: beyond these a camera tells nothing of changes
-LEAST, NOISES = 2.0, 4.0  # a change is more than so much, of 255, plus so many times the noise
-MOST_NOISE = 4.0  # of 255, mean of a cell: a camera that is worse sees changes everywhere
-CONTRAST = 4.0  # of the change that counts: what a cell and its neighbours need to have texture
-BLOCKS = 8, 6  # columns and rows of blocks: a camera that moves changes all of them, whoever walks by a few
-SOME_TEXTURE = 0.02  # of a block's cells: one with less cannot tell
-ENOUGH = 5  # blocks that can tell: with no more nothing is sure
-STIRRED = 0.1  # of a block's textured cells: if so many changed lately, something moves there
-MOVED = 0.45  # of the blocks that can tell, beyond ENOUGH: if more are stirred, it is the camera
-LATELY = 10  # pictures: slow motion needs some of them to become a change
-TOGETHER = 3  # of a cell and its eight neighbours: fewer changes are noise
-AROUND = 2  # cells beside a change that are not trusted either
+# The grid that pictures are compared on.
+GRID_COLUMNS = 160
 NEIGHBOURS = np.ones((3, 3), np.uint8)
-AVERAGED = 8  # pictures in the mean that later ones are compared with
+# Levels are of 255, the mean of a cell.
+BRIGHTEST_LEVEL, DARKEST_LEVEL = 250.0, 4.0  # beyond these a camera tells nothing of changes
+MIN_CHANGE_LEVELS, MIN_CHANGE_NOISES = 2.0, 4.0  # a change is more than so much, plus so many times the noise
+MAX_NOISE_LEVELS = 4.0  # a camera that is worse sees changes everywhere
+MIN_CONTRAST_CHANGES = 4.0  # contrast with its neighbours, in changes that count, that makes a cell textured
+MIN_CHANGED_NEIGHBOURS = 3  # of a cell and its eight neighbours: fewer changes are noise
+MARGIN_CELLS = 2  # beside a change that are not trusted either
+# Whether the camera stands is voted by blocks: a camera that moves changes all of them, whoever walks by a few.
+BLOCK_COLUMNS, BLOCK_ROWS = 8, 6
+MIN_TEXTURED_SHARE = 0.02  # of a block's cells: one with less has no vote
+MIN_VOTES = 5  # blocks that have one: with no more nothing is sure
+MOVING_SHARE = 0.1  # of a block's textured cells: if so many changed lately, something moves there
+MOVING_BLOCKS_SHARE = 0.45  # of the votes beyond MIN_VOTES: if more blocks move, it is the camera
+LATELY_FRAMES = 10  # slow motion needs some of them to become a change
+REFERENCE_FRAMES = 8  # in the mean that later ones are compared with
 
 
 class StillCells:
     """Compares pictures with the ones before, on a grid of cells; each picture has the size of the first."""
 
     def __init__(self) -> None:
-        self._around = np.ones((2 * AROUND + 1,) * 2, np.uint8)
+        self._around = np.ones((2 * MARGIN_CELLS + 1,) * 2, np.uint8)
         self.forget()
 
     def forget(self) -> None:
@@ -50,34 +53,37 @@ class StillCells:
         known = self._reference
         now *= 1.0 / _exposure(now, known)
         off = cv2.absdiff(now, known)
-        off[cv2.max(known, now) > BRIGHT] = 0.0
+        off[cv2.max(known, now) > BRIGHTEST_LEVEL] = 0.0
         off = np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2])
         contrast = cv2.dilate(known[..., 1], NEIGHBOURS) - cv2.erode(known[..., 1], NEIGHBOURS)
-        most = LEAST + NOISES * _noise(off, contrast)
+        most = MIN_CHANGE_LEVELS + MIN_CHANGE_NOISES * _noise(off, contrast)
         changed = (off > most).view(np.uint8)
-        changed &= cv2.boxFilter(changed, -1, (3, 3), normalize=False) >= TOGETHER
-        stands = self._stands(changed.view(bool), contrast > CONTRAST * most)
+        changed &= cv2.boxFilter(changed, -1, (3, 3), normalize=False) >= MIN_CHANGED_NEIGHBOURS
+        stands = self._stands(changed.view(bool), contrast > MIN_CONTRAST_CHANGES * most)
         self._seen += 1
-        if self._seen < AVERAGED:
+        if self._seen < REFERENCE_FRAMES:
             known += (now - known) * np.float32(1.0 / (self._seen + 1))
         np.copyto(known, now, where=changed.view(bool)[..., None])
         return cv2.dilate(changed, self._around) == 0 if stands else None
 
     def _stands(self, changed: np.ndarray, textured: np.ndarray) -> bool:
         """Take in what changed (h, w) bool, and judge by the blocks that have texture."""
-        self._heat -= 1.0 / LATELY
+        self._heat -= 1.0 / LATELY_FRAMES
         self._heat[changed] = 1.0
-        telling = cv2.resize(textured.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
-        hot = cv2.resize((textured & (self._heat > 0.0)).astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
-        told = telling > SOME_TEXTURE
-        sure = int(np.count_nonzero(told)) - ENOUGH
-        return sure > 0 and int(np.count_nonzero(told & (hot > STIRRED * telling))) <= MOVED * sure
+        blocks, moved = (BLOCK_COLUMNS, BLOCK_ROWS), textured & (self._heat > 0.0)
+        telling = cv2.resize(textured.astype(np.float32), blocks, interpolation=cv2.INTER_AREA)
+        hot = cv2.resize(moved.astype(np.float32), blocks, interpolation=cv2.INTER_AREA)
+        told = telling > MIN_TEXTURED_SHARE
+        sure = int(np.count_nonzero(told)) - MIN_VOTES
+        return sure > 0 and int(np.count_nonzero(told & (hot > MOVING_SHARE * telling))) <= MOVING_BLOCKS_SHARE * sure
 
 
 def _exposure(now: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return (3,) float32: by how much each colour is brighter than it was, where it can be told."""
     one, other = (each[2::4, 2::4].reshape(-1, 3) for each in (now, known))
-    told = ((other > DARK) & (other < BRIGHT) & (one > DARK) & (one < BRIGHT)).all(axis=1)
+    told = ((other > DARKEST_LEVEL) & (other < BRIGHTEST_LEVEL) & (one > DARKEST_LEVEL) & (one < BRIGHTEST_LEVEL)).all(
+        axis=1
+    )
     if told.sum() < len(one) // 10:
         return np.ones(3, np.float32)
     return np.median(one[told] / other[told], axis=0)
@@ -87,4 +93,4 @@ def _noise(off: np.ndarray, contrast: np.ndarray) -> float:
     """Return the median change (h, w) of the smoother half of the cells: nothing but noise changes there."""
     off, contrast = off[::2, ::2].ravel(), contrast[::2, ::2].ravel()
     smooth = off[contrast <= np.median(contrast)]
-    return min(float(np.median(smooth)), MOST_NOISE)
+    return min(float(np.median(smooth)), MAX_NOISE_LEVELS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.selection import selection
 from dav2_ros.engines.selection.selection import Proved, Rung
+from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 
 THREAD = 'engine builder'
@@ -196,9 +197,8 @@ class Builder:
             self._say(text)
 
     def _fail(self, error: Exception) -> None:
-        ours = type(error).__module__.startswith('dav2_ros')
-        text = ' '.join(str(error).split())
-        self.failure = text if ours else f'No better engine: {type(error).__name__}: {text}'
+        message = message_of(error)
+        self.failure = message if is_ours(error) else f'No better engine: {type(error).__name__}: {message}'
         if not self._abandoned:
             self._warn(self.failure)
 

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from dav2_ros.engines.engine import WrongDepthError
+from dav2_ros.errors import sentence
 from dav2_ros.estimator import Estimate
 from dav2_ros.files.prefetch import Behind
 from dav2_ros.nodes.camera_channel import CameraChannel, DecodedImage
@@ -154,10 +155,3 @@ class CameraGroup:
 
 def _percent(share: float | None) -> str:
     return 'not measured' if share is None else f'{100 * share:.2g} %'
-
-
-def sentence(error: Exception) -> str:
-    """Return the message of an error of ours; the others' need their type to be understood."""
-    ours = isinstance(error, ValueError) or type(error).__module__.startswith('dav2_ros')
-    text = ' '.join(str(error).split())
-    return text if ours and text else f'{type(error).__name__}: {text}'

@@ -16,6 +16,7 @@ import numpy as np
 from dav2_ros.engines.engine import Engine, objection_to
 from dav2_ros.engines.selection.reference import gate_pictures, reference
 from dav2_ros.engines.selection.verdict import Verdict, facts_of
+from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.info import SATURATED
 
@@ -90,9 +91,8 @@ def prove(
 
 def broken(engine: Engine, checkpoint: Checkpoint, error: Exception) -> Verdict:
     """Return the verdict on an engine that raised."""
-    text = ' '.join(str(error).split()).rstrip('.')
-    ours = type(error).__module__.startswith('dav2_ros')
-    reason = text if ours and text else f'raises {type(error).__name__}: {text}'.rstrip(': ')
+    message = message_of(error).rstrip('.')
+    reason = message if is_ours(error) and message else f'raises {type(error).__name__}: {message}'.rstrip(': ')
     return Verdict(passed=False, reason=reason, **facts_of(engine, checkpoint))
 
 
