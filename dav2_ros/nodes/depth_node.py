@@ -23,7 +23,8 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
 from dav2_ros.engines.hot_swap import is_building
-from dav2_ros.nodes.camera_group import CameraGroup, sentence
+from dav2_ros.errors import sentence
+from dav2_ros.nodes.camera_group import CameraGroup
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.doubles import TakesIntegersForDoubles
