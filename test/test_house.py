@@ -27,7 +27,7 @@ HEAVY = {'torch', 'onnx', 'onnxruntime', 'onnxscript', 'openvino', 'nncf', 'matp
 # From the bottom: a room imports rooms of the lines above it here, never one of its own line or below. A room is a
 # module or a folder; where a package lies on several floors its folders and modules are listed one by one.
 FLOORS = (
-    'camera parameter files network',
+    'camera errors parameter files network',
     'frames models stats',
     'image',
     'engines',  # the protocol (engine.py), the cache
@@ -59,13 +59,13 @@ TRAINING_FLOORS = (
     'data.pseudo data.procedural',
     'data.sets',
     'data.shards',
-    'data.metric_batches data.relative_batches data.segmentation_batches data.shard_cli',
-    'data.cli',
+    'data.metric_batches data.relative_batches data.segmentation_batches',
     'loop',
     'losses export assets',
     'evaluation',
     'annotation figures',
     'stages',
+    'commands',
     'cli',
     '__main__',
 )

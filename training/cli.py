@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2-train`: one command per stage."""
+"""Run `dav2-train`: one command per stage, and those around them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.models.info import ModelError
 from dav2_training import export
-from dav2_training.annotation.cli import annotate_app
+from dav2_training.commands.annotate import annotate_app
+from dav2_training.commands.data import data_app
 from dav2_training.config import ConfigError
-from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 from dav2_training.evaluation import evaluate, evaluate_clouds, evaluate_flicker
 from dav2_training.stages import ablation, metric, pseudo_label, segment, student, teacher

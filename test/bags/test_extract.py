@@ -29,8 +29,8 @@ from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.scale.pose import Pose
+from dav2_training.commands.data import data_app
 from dav2_training.data import registry
-from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 
 NONE = ('plumb_bob', (0.0,) * 5)  # as CameraInfo says that there is no distortion

@@ -8,18 +8,24 @@ farther. Points lie where no model has an edge nearby, so that a person can tell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-CANDIDATES = 4000  # points that are looked at in a picture
-PAIRS = 20000  # pairs of them
-CLEAR = 0.02  # of the picture's diagonal: around a point nothing may change much
-FLAT = 0.04  # of rank: what "not much" is ...
-FLATTEST = 0.3  # ... or, where more is everywhere, as little as around this share of the points
-APART = 0.06  # of the diagonal: the least distance of two points, and of one pair's from another's
+from dav2_training.data import decode
+from dav2_training.data.sets.folder import Folder
+from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
+
+MAX_POINTS = 4000  # candidates in a picture
+MAX_PAIRS = 20000  # of these points that are compared
+CLEAR_RADIUS = 0.02  # of the picture's diagonal: around a point no model may have an edge
+MAX_RANK_CHANGE = 0.04  # within that radius ...
+FLATTEST_SHARE = 0.3  # ... or, where more changes everywhere, this share of the points, the flattest
+MIN_DISTANCE = 0.06  # of the diagonal: between two points of a pair, and between pairs
 BORDER = 0.03  # of each side: too near to the frame to be clicked
 
 
@@ -42,9 +48,9 @@ def propose(ranks: Sequence[np.ndarray], count: int, seed: int = 0) -> list[Prop
     points = _clear_points(ranks, diagonal, rng)
     if len(points) < 2:
         return []
-    first, second = rng.integers(0, len(points), (2, PAIRS))
+    first, second = rng.integers(0, len(points), (2, MAX_PAIRS))
     a, b = points[first], points[second]
-    far_enough = np.hypot(*(a - b).T) >= APART * diagonal
+    far_enough = np.hypot(*(a - b).T) >= MIN_DISTANCE * diagonal
     a, b = a[far_enough], b[far_enough]
     margins = np.stack([rank[tuple(a.T)] - rank[tuple(b.T)] for rank in ranks])  # (models, pairs)
     disagreement = np.minimum(margins.max(axis=0), -margins.min(axis=0))
@@ -54,17 +60,42 @@ def propose(ranks: Sequence[np.ndarray], count: int, seed: int = 0) -> list[Prop
         if len(found) == count or disagreement[k] <= 0:
             break
         pair = np.stack([a[k], b[k]])
-        if len(taken) and np.hypot(*(pair[:, None] - taken).reshape(-1, 2).T).min() < APART * diagonal:
+        if len(taken) and np.hypot(*(pair[:, None] - taken).reshape(-1, 2).T).min() < MIN_DISTANCE * diagonal:
             continue
         taken = np.vstack([taken, pair])
         found.append(Proposal(tuple((int(r), int(c)) for r, c in pair), float(disagreement[k])))
     return found
 
 
+def propose_for_folder(
+    root: Path, models: Sequence[str], pairs: int, min_disagreement: float, seed: int, device: str = 'auto'
+) -> Iterator[tuple[str, Proposal]]:
+    """Yield (path below `root`, proposal) for up to `pairs` pairs of each picture that are disputed enough."""
+    from rich.progress import track
+
+    paths = Folder(root, 'all').paths
+    with ExitStack() as stack:
+        predictors = [stack.enter_context(open_predictor(name, device=device)) for name in models]
+        for k, path in enumerate(track(paths, description='propose')):
+            ranks = predicted_ranks(predictors, decode.rgb(root / path))
+            for proposal in propose(ranks, pairs, seed + k):
+                if proposal.disagreement >= min_disagreement:
+                    yield path, proposal
+
+
+def predicted_ranks(models: Sequence[Predictor], rgb: np.ndarray) -> list[np.ndarray]:
+    """Return each model's ranks (H, W) of a picture; a model that is alone also ranks the mirrored picture."""
+    ranks = [nearness_rank(predict(rgb), predict.kind) for predict in models]
+    if len(models) == 1:
+        mirrored = np.ascontiguousarray(rgb[:, ::-1])
+        ranks.append(nearness_rank(models[0](mirrored)[:, ::-1], models[0].kind))
+    return ranks
+
+
 def _clear_points(ranks: Sequence[np.ndarray], diagonal: float, rng: np.random.Generator) -> np.ndarray:
     """Return (N, 2) rows and columns around which every model is flat."""
     height, width = ranks[0].shape
-    size = 2 * max(1, round(CLEAR * diagonal)) + 1
+    size = 2 * max(1, round(CLEAR_RADIUS * diagonal)) + 1
     kernel = np.ones((size, size), np.uint8)
     change = np.zeros((height, width), np.float32)  # of the model that sees most of it
     for rank in ranks:
@@ -76,5 +107,5 @@ def _clear_points(ranks: Sequence[np.ndarray], diagonal: float, rng: np.random.G
     inside[y:-y, x:-x] = np.isfinite(change[y:-y, x:-x])
     if not inside.any():
         return np.empty((0, 2), int)
-    points = np.argwhere(inside & (change <= max(FLAT, np.quantile(change[inside], FLATTEST))))
-    return points[rng.permutation(len(points))[:CANDIDATES]]
+    points = np.argwhere(inside & (change <= max(MAX_RANK_CHANGE, np.quantile(change[inside], FLATTEST_SHARE))))
+    return points[rng.permutation(len(points))[:MAX_POINTS]]

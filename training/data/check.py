@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Look through a data set before a training does: how many, how far, how much of it known, what cannot be read."""
+"""Check a data set before a training reads it: sizes, ranges, how much is known, what cannot be read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy as np
 
 from dav2_training.data.sample import DataError, DepthSet, Sample
 
-PER_FRAME = 4096  # values of a frame that count for the percentiles
+VALUES_PER_FRAME = 4096  # that count for the percentiles
 
 
 @dataclass(frozen=True)
-class Scan:
+class SetStatistics:
     """What some frames of a data set have in common."""
 
     frames: int  # in the split
@@ -40,7 +40,9 @@ class Scan:
         return self.read / self.read_s if self.read_s else math.nan
 
 
-def scan(opened: DepthSet, numbers: list[int], keep: dict[int, Sample], tick: Callable[[], None]) -> Scan:
+def collect_statistics(
+    opened: DepthSet, numbers: list[int], keep: dict[int, Sample], tick: Callable[[], None]
+) -> SetStatistics:
     """Read the frames with these numbers; those that are keys of `keep` are put there. Calls `tick` after each."""
     parts, broken, sizes = [], [], Counter()
     started = time.perf_counter()
@@ -60,7 +62,7 @@ def scan(opened: DepthSet, numbers: list[int], keep: dict[int, Sample], tick: Ca
     hfovs_deg = [part.hfov_deg for part in parts if not math.isnan(part.hfov_deg)]
     values = np.concatenate([part.values for part in parts]) if parts else np.zeros(0)
     some = values.size > 0
-    return Scan(
+    return SetStatistics(
         frames=len(opened),
         read=len(parts),
         broken=tuple(broken),
@@ -77,7 +79,7 @@ def scan(opened: DepthSet, numbers: list[int], keep: dict[int, Sample], tick: Ca
 
 
 @dataclass(frozen=True, eq=False)
-class _Frame:
+class _FrameStatistics:
     known: float
     sky: float
     low: float  # +inf where nothing is known
@@ -86,13 +88,13 @@ class _Frame:
     hfov_deg: float
 
 
-def _frame(sample: Sample) -> _Frame:
+def _frame(sample: Sample) -> _FrameStatistics:
     hfov_deg = math.degrees(sample.camera.hfov_rad) if sample.camera else math.nan
     if sample.z_m is None and sample.disparity is None:
-        return _Frame(math.nan, math.nan, math.inf, 0.0, np.zeros(0), hfov_deg)
+        return _FrameStatistics(math.nan, math.nan, math.inf, 0.0, np.zeros(0), hfov_deg)
     truth = sample.z_m if sample.z_m is not None else sample.disparity
     sky = np.isposinf(truth) if sample.z_m is not None else truth == 0
     values = truth[np.isfinite(truth) & ~sky]
-    step = max(1, values.size // PER_FRAME)
+    step = max(1, values.size // VALUES_PER_FRAME)
     low, high = (values.min(), values.max()) if values.size else (math.inf, 0.0)
-    return _Frame(float(sample.valid.mean()), float(sky.mean()), low, high, values[::step], hfov_deg)
+    return _FrameStatistics(float(sample.valid.mean()), float(sky.mean()), low, high, values[::step], hfov_deg)

@@ -1,20 +1,30 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A sheet of a data set to look at: pictures, each beside its truth."""
+"""Draw a sheet of a data set to look at: pictures, each beside its truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from dav2_ros.depth.colour import colourise
+from dav2_ros.files.atomic import written_beside
 from dav2_training.data.sample import Sample
 
 WIDTH, GAP, BAND = 300, 4, 20  # pixels of a picture, between two, and of the line above each
 INK, PAPER = (29, 35, 48), 255
-COLUMNS, LONGEST = 2, 84  # samples in a row, letters of a name
+COLUMNS, MAX_NAME_LETTERS = 2, 84  # samples in a row, letters of a name above one
+
+
+def write_sheet(samples: Sequence[Sample], percentiles: tuple[float, float, float], path: Path) -> None:
+    """Write the sheet as a PNG; colours go from the 1st to the 99th of the `percentiles` (1, 50, 99) of the truth."""
+    low, _, high = percentiles
+    low, high = (low, max(high, 1.01 * low)) if low > 0 else (0.5, 80.0)
+    with written_beside(path) as part:
+        cv2.imwrite(str(part), cv2.cvtColor(set_sheet(samples, low, high), cv2.COLOR_RGB2BGR))
 
 
 def set_sheet(samples: Sequence[Sample], low: float, high: float) -> np.ndarray:
@@ -41,7 +51,7 @@ def _cell(sample: Sample, low: float, high: float) -> np.ndarray:
     truth = cv2.resize(_coloured(sample, low, high), size, interpolation=cv2.INTER_NEAREST)
     framed = np.hstack([np.pad(p, ((0, GAP), (0, GAP), (0, 0)), constant_values=PAPER) for p in (picture, truth)])
     band = np.full((BAND, framed.shape[1], 3), PAPER, np.uint8)
-    name = sample.name if len(sample.name) <= LONGEST else f'...{sample.name[3 - LONGEST :]}'
+    name = sample.name if len(sample.name) <= MAX_NAME_LETTERS else f'...{sample.name[3 - MAX_NAME_LETTERS :]}'
     cv2.putText(band, name, (1, BAND - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK, 1, cv2.LINE_AA)
     return np.vstack([band, framed])
 

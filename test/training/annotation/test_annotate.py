@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from dav2_ros.evaluation.da2k import Pair, judge_picture, read_annotations
+from dav2_ros.evaluation.da2k import PointPair, judge_picture, read_annotations
 from dav2_training.annotation.page import Desk, clicked, shown
-from dav2_training.annotation.propose import APART, propose
+from dav2_training.annotation.propose import MIN_DISTANCE, propose
 from dav2_training.annotation.votes import Ballot, Disputed
 from dav2_training.cli import app
 from dav2_training.data.sample import DataError
@@ -69,7 +69,7 @@ class TestProposals:
                 assert 3 < row < H - 4 and 3 < column < W - 4
         points = np.array([p for proposal in found for p in proposal.points])
         distances = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
-        assert distances[~np.eye(len(points), dtype=bool)].min() >= APART * np.hypot(H, W)
+        assert distances[~np.eye(len(points), dtype=bool)].min() >= MIN_DISTANCE * np.hypot(H, W)
         assert sorted((p.disagreement for p in found), reverse=True) == [p.disagreement for p in found]
 
     def test_the_same_seed_finds_the_same_pairs(self):
@@ -135,7 +135,7 @@ class TestBallot:
             for who, answer in zip(('Ada', 'Bob'), answers):
                 ballot.answer(who, number, answer)
         (picture,) = ballot.export(votes=2)
-        assert (picture.name, picture.pairs) == ('garden/a.png', (Pair(((20, 30), (90, 140)), 0),))
+        assert (picture.name, picture.pairs) == ('garden/a.png', (PointPair(((20, 30), (90, 140)), 0),))
         assert ballot.export(votes=3) == []
 
     def test_answers_of_many_at_once_are_all_kept(self, ballot: Ballot):
@@ -283,13 +283,13 @@ def test_from_pictures_to_a_score_by_the_commands(random_model: Path, tmp_path: 
 
 
 def test_a_model_alone_is_compared_with_itself_on_the_mirrored_picture(random_model: Path, tmp_path: Path):
-    from dav2_training.annotation.cli import opinions
+    from dav2_training.annotation.propose import predicted_ranks
     from dav2_training.evaluation.predictors import open_predictor
 
     rgb = np.random.default_rng(3).integers(0, 255, (84, 112, 3), np.uint8)
     with open_predictor(str(random_model)) as predict:
-        seen, mirrored = opinions([predict], rgb)
-        again, back = opinions([predict], np.ascontiguousarray(rgb[:, ::-1]))
+        seen, mirrored = predicted_ranks([predict], rgb)
+        again, back = predicted_ranks([predict], np.ascontiguousarray(rgb[:, ::-1]))
     np.testing.assert_array_equal(mirrored, again[:, ::-1])
     np.testing.assert_array_equal(seen, back[:, ::-1])
 

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from dav2_ros.camera import Camera
 from dav2_ros.depth.colour import BEYOND, UNKNOWN
 from dav2_training import cli
+from dav2_training.commands.data import data_app, spread
 from dav2_training.data import registry
-from dav2_training.data.check import scan
-from dav2_training.data.cli import data_app, spread
+from dav2_training.data.check import collect_statistics
 from dav2_training.data.contact_sheet import BAND, GAP, WIDTH, set_sheet
 from dav2_training.data.sample import DataError, Sample
 
@@ -59,7 +59,7 @@ class TestScan:
             ]
         )
         ticks, keep = [], {0: None, 1: None}
-        found = scan(shelf, [0, 1, 2], keep, lambda: ticks.append(1))
+        found = collect_statistics(shelf, [0, 1, 2], keep, lambda: ticks.append(1))
         assert (found.frames, found.read, found.broken) == (3, 2, ('b.png cannot be read.',))
         assert len(ticks) == 3
         assert keep[0] is shelf[0] and keep[1] is None
@@ -73,20 +73,20 @@ class TestScan:
     def test_sky_in_disparity_is_zero(self):
         disparity = depth(0.5)
         disparity[:5], disparity[0] = 0, np.nan
-        found = scan(Shelf([Sample(RGB, 'a', disparity=disparity)]), [0], {}, lambda: None)
+        found = collect_statistics(Shelf([Sample(RGB, 'a', disparity=disparity)]), [0], {}, lambda: None)
         assert (found.known, found.sky) == (pytest.approx(0.9), pytest.approx(0.4))
         assert (found.low, found.high) == (0.5, 0.5)
 
     def test_percentiles_are_those_of_all_pixels(self):
         """Of large frames every so many values count; of an even spread that changes next to nothing."""
         z_m = np.random.default_rng(0).permutation(np.linspace(1, 101, 240_000)).reshape(400, 600).astype(np.float32)
-        found = scan(Shelf([Sample(np.zeros((400, 600, 3), np.uint8), 'a', z_m)]), [0], {}, lambda: None)
+        found = collect_statistics(Shelf([Sample(np.zeros((400, 600, 3), np.uint8), 'a', z_m)]), [0], {}, lambda: None)
         assert found.percentiles == pytest.approx((2, 51, 100), abs=3)
         assert (found.low, found.high) == (1, 101)
 
     @pytest.mark.parametrize('samples', [[Sample(RGB, 'a')], [DataError('a')], [Sample(RGB, 'a', depth(np.nan))]])
     def test_nothing_known_is_not_a_number(self, samples):
-        found = scan(Shelf(samples), [0], {}, lambda: None)
+        found = collect_statistics(Shelf(samples), [0], {}, lambda: None)
         assert math.isnan(found.low) and math.isnan(found.high) and np.isnan(found.percentiles).all()
 
     @given(st.integers(1, 10_000), st.integers(1, 300))

@@ -19,8 +19,8 @@ from sets.folder import write as write_folder
 from sets.truth import picture, write_picture
 from typer.testing import CliRunner
 
+from dav2_training.commands.data import data_app
 from dav2_training.data import registry
-from dav2_training.data.cli import data_app
 from dav2_training.data.sample import DataError
 from dav2_training.data.shards.format import from_steps, to_steps
 from dav2_training.data.shards.shards import Shards, stream

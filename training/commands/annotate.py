@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2-train annotate propose | page | export`: a DA-2K of your own pictures.
+"""Run `dav2-train annotate propose | page | export`: a DA-2K of your own pictures.
 
 dav2-train annotate propose pictures/ --model v2-small --model vitt-procedural
 dav2-train annotate page pictures/pairs.json
@@ -10,8 +10,6 @@ dav2-train evaluate v2-small --data da2k --root pictures/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -20,12 +18,9 @@ import typer
 
 from dav2_ros.evaluation.da2k import to_json
 from dav2_ros.files.atomic import write_whole
-from dav2_training.annotation.propose import propose
+from dav2_training.annotation.propose import propose_for_folder
 from dav2_training.annotation.votes import Ballot, Disputed
-from dav2_training.data import decode
 from dav2_training.data.sample import DataError
-from dav2_training.data.sets.folder import Folder
-from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
 
 annotate_app = typer.Typer(help='Make pairs of points as in DA-2K, where models disagree.', no_args_is_help=True)
 BallotFile = Annotated[Path, typer.Argument(help='What `propose` wrote.')]
@@ -49,38 +44,13 @@ def propose_pairs(
     if to.exists():
         raise DataError(f'{to} is there, and may hold answers: name another file with --to, or remove it.')
     names = model or ['vitt-procedural']
-    found = list(disputed(root, names, pairs, least, seed, device))
-    if not found:
+    proposals = list(propose_for_folder(root, names, pairs, least, seed, device))
+    if not proposals:
         raise DataError(f'{", ".join(names)} agree on all pictures in {root}: name other models, or lower --least.')
-    order = np.random.default_rng(seed).permutation(len(found))  # who stops early has seen a bit of everything
-    numbered = [Disputed(k, name, p.points, p.disagreement) for k, (name, p) in enumerate(found[i] for i in order)]
+    order = np.random.default_rng(seed).permutation(len(proposals))  # who stops early has seen a bit of everything
+    numbered = [Disputed(k, name, p.points, p.disagreement) for k, (name, p) in enumerate(proposals[i] for i in order)]
     Ballot(to, root, numbered, {'models': names, 'pairs': pairs, 'least': least, 'seed': seed}).save()
-    typer.echo(f'{to}: {len(found)} pairs in {len({name for name, _ in found})} pictures.')
-
-
-def disputed(
-    root: Path, models: Sequence[str], pairs: int, least: float, seed: int, device: str = 'auto'
-) -> Iterator[tuple[str, object]]:
-    """Yield picture and proposal for every pair that is disputed enough."""
-    from rich.progress import track
-
-    paths = Folder(root, 'all').paths
-    with ExitStack() as stack:
-        opened = [stack.enter_context(open_predictor(name, device=device)) for name in models]
-        for k, path in enumerate(track(paths, description='propose')):
-            rgb = decode.rgb(root / path)
-            for proposal in propose(opinions(opened, rgb), pairs, seed + k):
-                if proposal.disagreement >= least:
-                    yield path, proposal
-
-
-def opinions(models: Sequence[Predictor], rgb: np.ndarray) -> list[np.ndarray]:
-    """Return what each model thinks of a picture, as ranks (H, W); of one alone also what it thinks of the mirrored."""
-    ranks = [nearness_rank(predict(rgb), predict.kind) for predict in models]
-    if len(models) == 1:
-        mirrored = np.ascontiguousarray(rgb[:, ::-1])
-        ranks.append(nearness_rank(models[0](mirrored)[:, ::-1], models[0].kind))
-    return ranks
+    typer.echo(f'{to}: {len(proposals)} pairs in {len({name for name, _ in proposals})} pictures.')
 
 
 @annotate_app.command('page')
