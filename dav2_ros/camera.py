@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A calibrated camera as an immutable value. Geometry never changes a camera: it returns a new one.
+"""Model a calibrated camera as an immutable value: geometry never changes a camera, it returns a new one.
 
 Pixel centres are integers (OpenCV, ROS): the left edge of the first pixel is at u = -0.5. A resize therefore moves the
 principal point by half a pixel in both grids: `(cx + 0.5) * sx - 0.5`.

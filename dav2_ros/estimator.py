@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The runtime in one call: a picture in, metres out."""
+"""Estimate depth of frames with a model on an engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dav2_ros.camera import Camera
 from dav2_ros.depth.confidence import confidence_of, mask_unsure
 from dav2_ros.depth.metric import FOCAL_CORRECTIONS, mask_unseen, to_metres
 from dav2_ros.engines.engine import Engine, EngineSpec, WrongDepthError, objection_to
-from dav2_ros.engines.hot_swap import EngineSupply, State
-from dav2_ros.engines.pool import EngineShelf
+from dav2_ros.engines.hot_swap import EngineState, SwappableEngine
+from dav2_ros.engines.pool import EnginePool
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.image.request import EstimateRequest, resize_plan, upright_camera
 from dav2_ros.image.resize import ResizePlan
@@ -101,7 +101,7 @@ class DepthEstimator:
             )
         self.info = info
         self.checkpoint = checkpoint
-        self._shelf = EngineShelf(self._describe_supply)
+        self._shelf = EnginePool(self._describe_supply)
         self.size = size or info.train_size
         self.corrects_focal = self._decide(focal_correction)
         self.assumed_hfov_rad = math.radians(assumed_hfov_deg)
@@ -125,17 +125,17 @@ class DepthEstimator:
     def __exit__(self, *exc: object) -> None:
         self._shelf.close(*exc)
 
-    def _describe_supply(self, plan: ResizePlan) -> EngineSupply:
+    def _describe_supply(self, plan: ResizePlan) -> SwappableEngine:
         spec = EngineSpec(plan, self._device, self._precision, self._output, self._batch)
         background, say, warn = self._background, self._say, self._warn
-        return EngineSupply(self.checkpoint, self._engine, spec, background=background, say=say, warn=warn)
+        return SwappableEngine(self.checkpoint, self._engine, spec, background=background, say=say, warn=warn)
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> EngineState | None:
         """The engine in use, and what is being built meanwhile; None until the first picture. For any thread."""
         return self._shelf.state()
 
-    def state_of(self, plan: ResizePlan | None) -> State | None:
+    def state_of(self, plan: ResizePlan | None) -> EngineState | None:
         """Return the same of one plan, by default the newest."""
         return self._shelf.state(plan)
 

@@ -79,9 +79,9 @@ class DepthPipeline:
     ) -> None:
         self._opened = ExitStack()
         self.estimator = estimator or self._opened.enter_context(make_estimator(params.estimator, log=log, warn=warn))
-        self._rectification = Rectification(math.radians(params.estimator.max_hfov_deg), log)
-        self._params = params.estimator
-        self._scale_params = params.scale
+        self._log = log
+        self._params, self._scale_params = params.estimator, params.scale
+        self._rectification = self._make_rectification()
         self.reset()
 
     def __enter__(self) -> DepthPipeline:
@@ -90,16 +90,27 @@ class DepthPipeline:
     def __exit__(self, *error: object) -> None:
         self._opened.close()
 
+    def _make_rectification(self) -> Rectification:
+        return Rectification(math.radians(self._params.max_hfov_deg), self._log)
+
     def reset(self) -> None:
         """Forget what earlier frames taught: the next one may show another place."""
         self._postprocessor = make_postprocessor(self._params)
         self._scale = make_scale_corrector(self._scale_params)
 
     def change(self, params: PipelineParameters) -> None:
-        """Take other parameters, from the next frame on; what is stabilised starts anew only if that concerns it."""
+        """Take other parameters, from the next frame on; what is remembered is forgotten only where they concern it.
+
+        Those of the model and its engine are the estimator's, and stay.
+        """
         before, self._params = self._params, params.estimator
+        if before.max_hfov_deg != self._params.max_hfov_deg:
+            self._rectification = self._make_rectification()
         if _shapes_depth(before) != _shapes_depth(self._params):  # borders that the user moves are not held back
             self._postprocessor = make_postprocessor(self._params)
+        if self._scale_params != params.scale:
+            self._scale_params = params.scale
+            self._scale = make_scale_corrector(params.scale)
 
     def request(self, frame: Frame, info: Any | None = None, *, confidence: bool = False) -> EstimateRequest:
         """Rectify a frame, if that is asked for, and describe what the network is shown of it.
@@ -220,4 +231,6 @@ def make_estimator(
 
 def _shapes_depth(params: EstimatorParameters) -> tuple[object, ...]:
     """Return what of the parameters decides which pixels have depth before the scale is corrected."""
-    return params.steady, params.remove_flying, params.confidence, params.min_confidence
+    variant = params.confidence if params.min_confidence else ''
+    view = params.rectified_input, params.rectify, params.max_hfov_deg, params.turn_upright
+    return params.steady, params.remove_flying, params.min_confidence, variant, view

@@ -27,6 +27,7 @@ from recordings import a_drive, by_rosbags
 
 from dav2_ros.commands.app import app as dav2
 from dav2_ros.models.registry import REGISTRY
+from dav2_ros.parameter import build, definitions
 from dav2_ros.parameters.node import DepthNodeParameters
 from dav2_training.cli import app as dav2_train
 
@@ -168,9 +169,9 @@ def test_every_argument_of_a_launch_file_is_one(line):
     own = declared(ROOT / 'launch' / name) | declared(ROOT / 'launch' / 'depth.launch.py')
     assert package == 'dav2_ros' and {'image', 'namespace'} <= own
     given = dict(argument.split(':=') for argument in arguments)
-    parameters = {k: yaml.safe_load(v) for k, v in given.items() if k in DepthNodeParameters.__dataclass_fields__}
+    parameters = {k: yaml.safe_load(v) for k, v in given.items() if k in definitions(DepthNodeParameters)}
     assert set(given) <= own | set(parameters)
-    DepthNodeParameters(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
+    build(DepthNodeParameters, {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
 
 
 @pytest.mark.parametrize('line', [c for c in EVERY if c.startswith('make ')])

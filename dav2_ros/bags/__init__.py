@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and writing rosbag2 recordings, without ROS."""
+"""Read and write rosbag2 recordings, without ROS."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import CameraStream, RefusedPicture
+from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture
+from dav2_ros.bags.known_distances import TapeMeasure
 from dav2_ros.bags.reference_sensor import RecordedSensor
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.frames import Frame
 from dav2_ros.models.registry import REGISTRY
 from dav2_ros.parameter import values_of
@@ -26,16 +27,19 @@ from dav2_ros.scale.fit import ScaleFit, fit_scale
 from dav2_ros.scale.measurements import Measurement, Pairs
 
 # what a factor belongs to, besides the model: a camera that is calibrated with these is used with these
-WRITTEN = ('rectified_input', 'rectify', 'max_hfov_deg', 'turn_upright', 'focal_correction', 'assumed_hfov_deg')
+WRITTEN = ('input_size', 'rectified_input', 'rectify', 'max_hfov_deg', 'turn_upright', 'focal_correction')
 
 
 class DistanceSource(Protocol):
     """Anything that knows distances of some pictures of a recording."""
 
-    handlers: Mapping[str, Callable[[Recorded], None]]  # what it reads of the recording, by topic
+    handlers: Mapping[str, Callable[[RecordedMessage], None]]  # what it reads of the recording, by topic
 
-    def at(self, frame: Frame) -> Measurement | None:
-        """Return what is known at a picture's moment; None if nothing is. Raises BagError."""
+    def at(self, picture: CameraFrame, frame: Frame) -> tuple[Measurement | None, str]:
+        """Return what is known of a recorded picture, as `frame` shows it (rectified), or why nothing is.
+
+        Raises BagError.
+        """
 
 
 class SensorDistances:
@@ -45,9 +49,21 @@ class SensorDistances:
         self._sensor = sensor
         self.handlers = sensor.handlers
 
-    def at(self, frame: Frame) -> Measurement | None:
+    def at(self, picture: CameraFrame, frame: Frame) -> tuple[Measurement | None, str]:
         """Return the measurement nearest in time."""
-        return self._sensor.at(frame.stamp_ns, frame.frame_id)[0]
+        return self._sensor.at(frame.stamp_ns, frame.frame_id)
+
+
+class TapeDistances:
+    """What a tape measure said while the camera stood."""
+
+    def __init__(self, tape: TapeMeasure) -> None:
+        self._tape = tape
+        self.handlers = tape.handlers
+
+    def at(self, picture: CameraFrame, frame: Frame) -> tuple[Measurement | None, str]:
+        """Return the same for every picture."""
+        return self._tape.at(picture, frame), ''
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,22 +93,23 @@ def pair_up(
     chosen = set(np.unique(np.linspace(0, stream.count - 1, min(count, stream.count)).astype(int)).tolist())
     number = itertools.count()
     found: list[Pairs] = []
+    missing = ''
     for done, picture in enumerate(stream.read(source.handlers, skip=lambda _: next(number) not in chosen), 1):
         watch(done, len(chosen))
         if isinstance(picture, RefusedPicture):
             raise BagError(picture.why)
         if picture.frame.camera is None:
-            missing = f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.'
-            raise BagError(stream.notes[-1] if stream.notes else missing)
+            unknown = f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.'
+            raise BagError(stream.notes[-1] if stream.notes else unknown)
         request = pipeline.request(picture.frame, picture.info)
-        measurement = source.at(request.frame)
+        measurement, missing = source.at(picture, request.frame)
         if measurement is None:
             continue
         pipeline.estimator.keep([request.plan])
         (estimate,) = pipeline.estimator.estimate_many([request])
         found.append(measurement.pairs(pipeline.postprocess(request, estimate)))
     if not found:
-        raise BagError(f'Nothing was measured at the time of any picture of {stream.topic}: raise --tolerance-s.')
+        raise BagError(f'Nothing is known about any picture of {stream.topic}, as {missing}.')
     joined = [np.concatenate([getattr(pairs, name) for pairs in found]) for name in ('known_m', 'model_m', 'regions')]
     return Pairs(*joined, enough=found[0].enough, why_none=found[0].why_none), len(found)
 
@@ -109,19 +126,19 @@ def fit(pairs: Pairs, frames: int, of: str, params: BagParameters, *, shift: boo
 def to_yaml(result: Calibration) -> str:
     """Return the parameters that the node loads, with where they come from."""
     scale, correction, params = result.fit, result.correction, result.params.estimator
-    usual, values = values_of(BagParameters()), values_of(result.params)
+    values = values_of(result.params)
     lines = [
         f'# Made by dav2 calibrate from {result.of}.',
         f'# Scale {scale.value:.4f}, standard deviation {scale.std_dev:.4f}; {scale.inliers} of {scale.total} known '
         'distances agree. It is the scale of this',
-        '# model and input size on this camera: calibrate again when one of them changes.',
+        '# model on this camera, with the parameters below: calibrate again when one of them changes.',
         '/**:',
         '  ros__parameters:',
         '    scale_source: fixed',
         f'    scale_fixed: {correction.factor:.5f}',
         f'    scale_shift_per_m: {correction.shift_per_m:.6f}',
     ]
-    lines += [f'    model: {params.model}'] if params.model in REGISTRY else []
-    lines += [f'    input_size: {params.input_size}'] if params.input_size else []
-    lines += [f'    {name}: {json.dumps(values[name])}' for name in WRITTEN if values[name] != usual[name]]
+    is_file = params.model not in REGISTRY
+    lines += [f'    # model: {params.model} (a file: give it to the node)' if is_file else f'    model: {params.model}']
+    lines += [f'    {name}: {json.dumps(values[name])}' for name in WRITTEN]
     return '\n'.join(lines) + '\n'

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.lookahead import Infos, sweep
+from dav2_ros.bags.lookahead import CameraInfoStream, sweep
 from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.image.camera_info import CameraReading, read_camera
 from dav2_ros.parameters.bag import OfflineParameters
@@ -66,7 +66,7 @@ class CameraStream:
         self.notes: list[str] = []  # why there are no points, a sentence each; complete once all was read
         self._bag, self._sensor = bag, sensor
         self._rectified = params.estimator.rectified_input
-        self._infos = Infos(bag, self.info_topic)
+        self._infos = CameraInfoStream(bag, self.info_topic)
 
     @property
     def period_s(self) -> float:
@@ -75,14 +75,17 @@ class CameraStream:
         return 1e-9 * (last_ns - first_ns) / (self.count - 1) if self.count > 1 else 1.0
 
     def read(
-        self, others: Mapping[str, Callable[[Recorded], None]] | None = None, *, skip: Callable[[Recorded], bool]
+        self,
+        others: Mapping[str, Callable[[RecordedMessage], None]] | None = None,
+        *,
+        skip: Callable[[RecordedMessage], bool],
     ) -> Iterator[CameraFrame | RefusedPicture]:
         """Yield each picture that is not to be skipped; messages on other topics go to their handlers too."""
         handlers = [{self.info_topic: self._infos.add} if self.info_topic else {}, others or {}]
         handlers += [self._sensor.handlers] if self._sensor else []
         topics = {topic for each in handlers for topic in each}
 
-        def handle(recorded: Recorded) -> None:
+        def handle(recorded: RecordedMessage) -> None:
             for each in handlers:
                 if recorded.topic in each:
                     each[recorded.topic](recorded)
@@ -91,7 +94,7 @@ class CameraStream:
             if not skip(recorded):
                 yield self._decode(recorded)
 
-    def _decode(self, recorded: Recorded) -> CameraFrame | RefusedPicture:
+    def _decode(self, recorded: RecordedMessage) -> CameraFrame | RefusedPicture:
         started = time.perf_counter()
         try:
             message = self._bag.decode(recorded)

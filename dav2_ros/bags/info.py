@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a recording is good for: its cameras, what knows distances beside them, and what is missing."""
+"""Inspect a recording: its cameras, what knows distances beside them, and what is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dav2_ros.bags import BagError
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE, POINT_CLOUD, RANGE, SCAN
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded, Stored
+from dav2_ros.bags.storage.records import RecordedMessage, StoredTopic
 from dav2_ros.bags.transforms import TF, TF_STATIC, TF_TYPE, Transforms
 from dav2_ros.frames import is_same_frame, stamp_ns
 from dav2_ros.image.camera_info import info_of_image
@@ -26,7 +26,7 @@ TF_READ = 500  # messages of /tf: all frames have moved by then
 
 
 @dataclass(frozen=True)
-class Listed:
+class TopicListing:
     """One topic."""
 
     topic: str
@@ -37,7 +37,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Partner:
+class SensorListing:
     """A topic that knows distances, and whether it is known where its sensor is."""
 
     topic: str
@@ -46,7 +46,7 @@ class Partner:
 
 
 @dataclass(frozen=True)
-class CameraFound:
+class CameraListing:
     """A topic of pictures, and what belongs to it."""
 
     topic: str
@@ -56,7 +56,7 @@ class CameraFound:
     frame_id: str
     info_topic: str
     lens: str  # field of view and distortion; '' if it is not calibrated
-    partners: tuple[Partner, ...]
+    partners: tuple[SensorListing, ...]
     missing: tuple[str, ...]  # sentences
 
 
@@ -67,8 +67,8 @@ class Overview:
     path: str
     files: tuple[str, ...]
     duration_s: float
-    topics: tuple[Listed, ...]
-    cameras: tuple[CameraFound, ...]
+    topics: tuple[TopicListing, ...]
+    cameras: tuple[CameraListing, ...]
     notes: tuple[str, ...]
 
 
@@ -79,7 +79,7 @@ def overview(path: Path) -> Overview:
         duration_s = 1e-9 * (span[1] - span[0])
         firsts = {topic: _first(bag, topic) for topic in bag.topics}
         listed = tuple(
-            Listed(topic, each.msgtype, each.count, _hz(each.count, duration_s), _use(each, firsts[topic]))
+            TopicListing(topic, each.msgtype, each.count, _hz(each.count, duration_s), _use(each, firsts[topic]))
             for topic, each in sorted(bag.stored.items())
         )
         transforms = _transforms(bag)
@@ -91,7 +91,7 @@ def overview(path: Path) -> Overview:
 
 
 def _first(bag: BagReader, topic: str) -> Any | None:
-    recorded: Recorded | None = next(iter(bag.raw(topic)), None)
+    recorded: RecordedMessage | None = next(iter(bag.raw(topic)), None)
     try:
         return bag.decode(recorded) if recorded else None
     except BagError:
@@ -102,7 +102,7 @@ def _hz(count: int, duration_s: float) -> float:
     return (count - 1) / duration_s if count > 1 and duration_s else math.nan
 
 
-def _use(stored: Stored, first: Any | None) -> str:
+def _use(stored: StoredTopic, first: Any | None) -> str:
     if stored.msgtype not in (IMAGE, COMPRESSED):
         return USES.get(stored.msgtype, '')
     form = getattr(first, 'encoding', '') or getattr(first, 'format', '')
@@ -127,7 +127,7 @@ def _transforms(bag: BagReader) -> Transforms | None:
 
 def _camera(
     bag: BagReader, topic: str, firsts: dict[str, Any], sensors: dict[str, str], transforms: Transforms | None
-) -> CameraFound:
+) -> CameraListing:
     first, info_topic, missing = firsts[topic], bag.info_topic(topic), []
     encoding, size, frame_id = '', (0, 0), ''
     try:
@@ -144,11 +144,11 @@ def _camera(
         lens, why = _lens(firsts[info_topic], size)
         missing += [f'{info_topic}: {why}'] if why else []
     partners = tuple(
-        Partner(name, source, _where(firsts[name], frame_id, transforms)) for name, source in sensors.items()
+        SensorListing(name, source, _where(firsts[name], frame_id, transforms)) for name, source in sensors.items()
     )
     if not partners:
         missing.append('Nothing knows distances: evaluate against a tape measure (--distance U,V,METRES).')
-    return CameraFound(topic, encoding, size[1], size[0], frame_id, info_topic, lens, partners, tuple(missing))
+    return CameraListing(topic, encoding, size[1], size[0], frame_id, info_topic, lens, partners, tuple(missing))
 
 
 def _lens(info: Any | None, size: tuple[int, int]) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One way through a recording: each picture comes when all that was recorded around its time is known.
+"""Read a recording in one pass: each picture comes when all that was recorded around its time is known.
 
 What a picture needs (its camera_info, the nearest scan, a transform) may have been recorded a moment after it. So a
 picture waits until the recording is AHEAD_S further; memory holds that moment, and never the recording.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.frames import stamp_ns
 from dav2_ros.image.camera_info import info_of_image
 
@@ -23,10 +23,13 @@ MOST_WAITING = 64  # pictures; a recording whose clock stands still is not kept 
 
 
 def sweep(
-    bag: BagReader, picture_topic: str, others: Mapping[str, Callable[[Recorded], None]], ahead_s: float = AHEAD_S
-) -> Iterator[Recorded]:
+    bag: BagReader,
+    picture_topic: str,
+    others: Mapping[str, Callable[[RecordedMessage], None]],
+    ahead_s: float = AHEAD_S,
+) -> Iterator[RecordedMessage]:
     """Yield the pictures of a topic in order; messages of other topics go to their handlers as they are read."""
-    waiting: deque[Recorded] = deque()
+    waiting: deque[RecordedMessage] = deque()
     for recorded in bag.raw(picture_topic, *others):
         if recorded.topic in others:
             others[recorded.topic](recorded)
@@ -39,7 +42,7 @@ def sweep(
     yield from waiting
 
 
-class Infos:
+class CameraInfoStream:
     """The latest CameraInfos of one camera, by stamp; at least one for ever."""
 
     def __init__(self, bag: BagReader, topic: str, most: int = 512) -> None:
@@ -50,7 +53,7 @@ class Infos:
         if first is not None:
             self.add(first)
 
-    def add(self, recorded: Recorded) -> None:
+    def add(self, recorded: RecordedMessage) -> None:
         """Take one in; the oldest is forgotten."""
         info = self._bag.decode(recorded)
         self._count += 1

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.lookahead import Infos
+from dav2_ros.bags.lookahead import CameraInfoStream
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.messages import COMPRESSED, IMAGE, POINT_CLOUD, RANGE, SCAN
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
 from dav2_ros.frames import DepthMap, is_same_frame, ns_of
 from dav2_ros.image.camera_info import camera_from_info
@@ -43,9 +43,9 @@ class RecordedSensor(ReferenceSensor):
         self.by_tf = params.scale_extrinsics != 'parameters' and bool({TF, TF_STATIC} & bag.topics.keys())
         if params.scale_extrinsics == 'tf' and not self.by_tf:
             raise BagError(f'{bag.path} has neither /tf nor /tf_static: set scale_extrinsics to parameters.')
-        self.handlers: dict[str, Callable[[Recorded], None]] = {topic: self._receive}
+        self.handlers: dict[str, Callable[[RecordedMessage], None]] = {topic: self._receive}
         if source == 'depth' and (info_topic := bag.info_topic(topic)):
-            self._infos = Infos(bag, info_topic)
+            self._infos = CameraInfoStream(bag, info_topic)
             self.handlers[info_topic] = self._infos.add
         elif source == 'depth':
             raise BagError(f'{bag.path} has no camera_info beside {topic}: record it.')
@@ -54,14 +54,14 @@ class RecordedSensor(ReferenceSensor):
                 self._place(recorded)
             self.handlers[TF] = self._place
 
-    def _receive(self, recorded: Recorded) -> None:
+    def _receive(self, recorded: RecordedMessage) -> None:
         try:
             message = self._bag.decode(recorded)
         except BagError:
             return  # a damaged message is none
         self.add(message)
 
-    def _place(self, recorded: Recorded) -> None:
+    def _place(self, recorded: RecordedMessage) -> None:
         try:
             self._transforms.add(self._bag.decode(recorded), static=recorded.topic == TF_STATIC)
         except BagError:

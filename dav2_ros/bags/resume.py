@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run that was killed had written: read back as far as it goes, and gone on with."""
+"""Resume a run that was killed: read back what it had written as far as it goes, and go on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.bags.storage.writer import BagWriter
 
 NOTHING = 1000  # bytes: the head of a file
 
 
-class Unfinished:
+class PartialRun:
     """The folder beside a recording in the making; one run at a time.
 
     Args:
@@ -38,7 +38,7 @@ class Unfinished:
         self._copied: Counter = Counter()
         self._last: deque[int] = deque(maxlen=warm_up)
 
-    def __enter__(self) -> Unfinished:
+    def __enter__(self) -> PartialRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             lock = opened.enter_context((self.folder / 'lock').open('a'))
@@ -85,11 +85,11 @@ class Unfinished:
             self.done.clear()
         shutil.rmtree(self._before)
 
-    def skips(self, recorded: Recorded) -> bool:
+    def skips(self, recorded: RecordedMessage) -> bool:
         """Tell whether a picture need not be looked at."""
         return recorded.log_ns in self.done and recorded.log_ns not in self._last
 
-    def fresh(self, copies: Iterable[Recorded], seen: Counter) -> Iterator[Recorded]:
+    def fresh(self, copies: Iterable[RecordedMessage], seen: Counter) -> Iterator[RecordedMessage]:
         """Yield the messages that were not copied before; `seen` counts them all."""
         for each in copies:
             seen[each.topic] += 1

@@ -20,12 +20,12 @@ from dav2_ros.bags import BagError
 from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture
 from dav2_ros.bags.outputs import BagOutputs, EstimatedFrame
 from dav2_ros.bags.reference_sensor import RecordedSensor
-from dav2_ros.bags.resume import Unfinished
+from dav2_ros.bags.resume import PartialRun
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.bags.storage.writer import BagWriter
 from dav2_ros.estimator import Estimate
-from dav2_ros.files.prefetch import Behind, ahead, quick_turns
+from dav2_ros.files.prefetch import BackgroundWriter, prefetch, quick_turns
 from dav2_ros.image.request import EstimateRequest
 from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.pipeline import DepthPipeline, make_estimator
@@ -62,7 +62,7 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """Where a run is, for who watches."""
 
     done: int
@@ -83,7 +83,7 @@ def run(
     options: RunOptions,
     *,
     say: Callable[[str], None] = lambda sentence: None,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[RunProgress], None] = lambda progress: None,
 ) -> RunResult:
     """Estimate every picture of the recording at `path` into the one at `out`; raises BagError, one sentence."""
     source = params.scale.scale_source
@@ -95,7 +95,7 @@ def run(
         pipeline = opened.enter_context(DepthPipeline(params, estimator, log=say))
         asked = [(str(file.resolve()), file.stat().st_size) for file in bag.paths], params, options
         remembers = source not in ('none', 'fixed') or params.estimator.steady != 'none'
-        unfinished = opened.enter_context(Unfinished(out, asked, warm_up=WARM_UP if remembers else 0))
+        unfinished = opened.enter_context(PartialRun(out, asked, warm_up=WARM_UP if remembers else 0))
         with BagWriter(out, compressed=options.compressed, beside=unfinished.folder) as writer:
             outputs = BagOutputs(writer, params, options.prefix, options.wanted)
             unfinished.take_over(writer, outputs.topics())
@@ -113,7 +113,7 @@ class _Requested:
     request_ms: float
 
 
-_Item = _Requested | RefusedPicture | Recorded
+_Item = _Requested | RefusedPicture | RecordedMessage
 
 
 def _together(items: Iterable[_Item]) -> Iterator[list[_Item]]:
@@ -138,19 +138,19 @@ class _Job:
         pipeline: DepthPipeline,
         outputs: BagOutputs,
         writer: BagWriter,
-        unfinished: Unfinished,
+        unfinished: PartialRun,
     ) -> None:
         self._bag, self._stream, self._pipeline, self._outputs = bag, stream, pipeline, outputs
         self._writer, self._unfinished = writer, unfinished
         self._fresh, self._engine_s, self._refused = 0, 0.0, Counter()
 
-    def run(self, copy: bool, watch: Callable[[Progress], None]) -> None:
+    def run(self, copy: bool, watch: Callable[[RunProgress], None]) -> None:
         self._started_s = time.monotonic()
-        with quick_turns(), Behind(most=4) as behind, ahead(self._read(copy), most=4) as items:
+        with quick_turns(), BackgroundWriter(most=4) as behind, prefetch(self._read(copy), most=4) as items:
             for some in _together(items):
                 estimates = self._estimate([item for item in some if isinstance(item, _Requested)])
                 for item in some:
-                    if isinstance(item, Recorded):
+                    if isinstance(item, RecordedMessage):
                         behind.call(self._writer.copy, item, self._bag.stored[item.topic])
                     elif isinstance(item, RefusedPicture):
                         self._refused[item.why] += 1
@@ -176,7 +176,7 @@ class _Job:
 
     def _read(self, copy: bool) -> Iterator[_Item]:
         """Yield what is to be copied, and pictures, in the order of the recording."""
-        copies: list[Recorded] = []
+        copies: list[RecordedMessage] = []
         others = {}
         if copy:
             names = self._bag.topics.keys() - set(self._outputs.topics())
@@ -218,9 +218,9 @@ class _Job:
             decode_ms = picture.decode_ms + item.request_ms
             self._outputs.write(EstimatedFrame(result, picture.log_ns, decode_ms, engine_ms, counts))
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> RunProgress:
         done = len(self._unfinished.done) + self._fresh
-        return Progress(done, self._stream.count, self._fresh, time.monotonic() - self._started_s)
+        return RunProgress(done, self._stream.count, self._fresh, time.monotonic() - self._started_s)
 
     def result(self) -> RunResult:
         """Sum up."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where sensors are, by the /tf_static and /tf of a recording."""
+"""Look up where sensors are, by the /tf_static and /tf of a recording."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEEP = 100  # frames from one to its root; more is a circle
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class StampedTransform:
     """A frame in its parent at one moment."""
 
     parent: str
@@ -35,8 +35,8 @@ class Transforms:
     """The tree of frames. A moving frame is interpolated between its two moments around the one asked for."""
 
     def __init__(self) -> None:
-        self._static: dict[str, Placed] = {}
-        self._moving: dict[str, list[Placed]] = {}
+        self._static: dict[str, StampedTransform] = {}
+        self._moving: dict[str, list[StampedTransform]] = {}
 
     def add(self, message: Any, *, static: bool) -> None:
         """Take in a TFMessage; transforms without a rotation are left out."""
@@ -48,13 +48,15 @@ class Transforms:
                 continue
             stamp_ns = ns_of(each.header.stamp)
             child = each.child_frame_id.lstrip('/')
-            placed = Placed(each.header.frame_id.lstrip('/'), stamp_ns, np.array([t.x, t.y, t.z]), xyzw / length)
+            placed = StampedTransform(
+                each.header.frame_id.lstrip('/'), stamp_ns, np.array([t.x, t.y, t.z]), xyzw / length
+            )
             if static:
                 self._static[child] = placed
             else:
                 self._insert(child, placed)
 
-    def _insert(self, child: str, placed: Placed) -> None:
+    def _insert(self, child: str, placed: StampedTransform) -> None:
         track = self._moving.setdefault(child, [])
         track.insert(bisect_left(track, placed.stamp_ns, key=lambda each: each.stamp_ns), placed)
         while track[-1].stamp_ns - track[0].stamp_ns > 1e9 * KEPT_S:
@@ -86,7 +88,7 @@ class Transforms:
             frame = placed.parent
             yield frame, pose
 
-    def _at(self, frame: str, stamp_ns: int) -> Placed | None:
+    def _at(self, frame: str, stamp_ns: int) -> StampedTransform | None:
         track = self._moving.get(frame)
         if not track:
             return None
@@ -96,7 +98,7 @@ class Transforms:
         before, after = track[i - 1], track[i]
         share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
         xyz_m = (1 - share) * before.xyz_m + share * after.xyz_m
-        return Placed(after.parent, stamp_ns, xyz_m, _between(before.xyzw, after.xyzw, share))
+        return StampedTransform(after.parent, stamp_ns, xyz_m, _between(before.xyzw, after.xyzw, share))
 
 
 def _after(outer: Pose, inner: Pose) -> Pose:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ways people run this model today, each as its own documentation has it, with our weights.
+"""Run the model as people run it today, each way as its own documentation has it, with our weights.
 
 A way is entered, then called: (B, H, W, 3) uint8 BGR -> (B, H, W) float32, what the network predicts.
 """
@@ -34,7 +34,7 @@ def published_preprocessing(bgr: np.ndarray, plan: ResizePlan) -> np.ndarray:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)).astype(np.float32)[None]  # (h, w, 3) -> (1, 3, h, w)
 
 
-class Eager:
+class EagerBaseline:
     """The published code: eager PyTorch in fp32, attention written out, the position embedding resized each time.
 
     Args:
@@ -47,7 +47,7 @@ class Eager:
         _needs('torch', 'PyTorch', 'torch')
         self._checkpoint, self._plan, self._device, self._autocast = checkpoint, plan, device, autocast
 
-    def __enter__(self) -> Eager:
+    def __enter__(self) -> EagerBaseline:
         self._network: Any = build(self._checkpoint).explicit_attention().to(self._device)
         return self
 
@@ -68,7 +68,7 @@ class Eager:
             return torch.cat(depths).float().cpu().numpy()
 
 
-class PlainOnnx:
+class OnnxBaseline:
     """ONNX Runtime as it comes, on the network exported as it is; its depth is resized as OpenCV does by default."""
 
     def __init__(self, checkpoint: Checkpoint, plan: ResizePlan) -> None:
@@ -76,12 +76,12 @@ class PlainOnnx:
             _needs(module, module, 'torch' if module == 'torch' else 'dav2_ros[onnx]')
         self._checkpoint, self._plan = checkpoint, plan
 
-    def __enter__(self) -> PlainOnnx:
+    def __enter__(self) -> OnnxBaseline:
         import onnxruntime
 
         info, plan = self._checkpoint.info, self._plan
         shape = (plan.net_height, plan.net_width)
-        key = cache.Key(info.name, self._checkpoint.sha256, 'plain-onnx', GRAPH, (0, 0), shape)
+        key = cache.CacheKey(info.name, self._checkpoint.sha256, 'plain-onnx', GRAPH, (0, 0), shape)
         folder = cache.obtain(key, lambda made: _export(self._checkpoint, plan, made / 'model.onnx'))
         self._session = onnxruntime.InferenceSession(str(folder / 'model.onnx'), providers=['CPUExecutionProvider'])
         return self
@@ -115,7 +115,7 @@ def _export(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None:
     )
 
 
-class Transformers:
+class TransformersBaseline:
     """The depth-estimation pipeline of transformers, its own resizing (Pillow) and its grey picture included."""
 
     def __init__(self, checkpoint: Checkpoint, plan: ResizePlan) -> None:
@@ -125,7 +125,7 @@ class Transformers:
             raise EngineError(f'transformers has no {checkpoint.info.preset}: leave --against out.')
         self._checkpoint, self._plan = checkpoint, plan
 
-    def __enter__(self) -> Transformers:
+    def __enter__(self) -> TransformersBaseline:
         import transformers
 
         transformers.logging.set_verbosity_error()

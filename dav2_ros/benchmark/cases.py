@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: which way of running which network, at which size."""
+"""List what is measured: which way of running which network, at which size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import EngineSpec
-from dav2_ros.engines.selection.candidates import rungs
+from dav2_ros.engines.selection.candidates import list_candidates
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.info import ModelInfo
 
@@ -27,7 +27,7 @@ RANDOM_SIZES = {'vitt': 224}  # short side of the network's input; 518 is everyo
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchmarkCase:
     """One way of running the network; a process of its own measures it."""
 
     model: str  # name or path
@@ -62,7 +62,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """What the command line asks for; empty means all."""
 
     engines: Sequence[str] = ()
@@ -72,13 +72,13 @@ class Choice:
     against: bool = False
 
 
-def cases_of(model: str, frame: tuple[int, int], size: int, choice: Choice) -> list[Case]:
+def cases_of(model: str, frame: tuple[int, int], size: int, choice: EngineChoice) -> list[BenchmarkCase]:
     """List what to measure at one size: our engines, what is around them, and the others."""
-    base = Case(model, frame, size)
+    base = BenchmarkCase(model, frame, size)
     spec = EngineSpec(base.plan, choice.device)
     found = [
         replace(base, engine=rung.engine, precision=rung.precision, device=rung.device)
-        for rung in rungs('auto', spec)
+        for rung in list_candidates('auto', spec)
         if not choice.precisions or rung.precision in choice.precisions
     ]
     here = {case.engine for case in found}
@@ -96,7 +96,7 @@ def cases_of(model: str, frame: tuple[int, int], size: int, choice: Choice) -> l
 
 def random_model(preset: str) -> Path:
     """Return a file of random weights, always the same, made on first use: good for timing, not for looking at."""
-    key = cache.Key(f'random-{preset}', f'seed {SEED}', 'random-weights', 1, (0, 0), (0, 0))
+    key = cache.CacheKey(f'random-{preset}', f'seed {SEED}', 'random-weights', 1, (0, 0), (0, 0))
     return (
         cache.obtain(key, lambda made: _write_random(preset, made / f'{preset}.safetensors')) / f'{preset}.safetensors'
     )

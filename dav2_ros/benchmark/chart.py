@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of a benchmark: a bar for each median, a whisker to the 95th percentile, errors in words."""
+"""Draw a benchmark: a bar for each median, a whisker to the 95th percentile, errors in words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dav2_ros.benchmark.cases import AGAINST, OUTSIDE
-from dav2_ros.benchmark.measure import Row
-from dav2_ros.benchmark.report import Report, number, percent, yardstick
+from dav2_ros.benchmark.measure import BenchmarkRow
+from dav2_ros.benchmark.report import BenchmarkReport, number, percent, yardstick
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.files.atomic import write_file
 
@@ -18,7 +18,7 @@ INK, FAINT, OURS, OTHERS, REST = '#1d2330', '#5b6475', '#2f6fb0', '#b9c0cc', '#8
 ROW, HEAD, PANEL, FOOT = 0.27, 0.55, 0.72, 0.12  # inches
 
 
-def draw(found: Report, path: Path) -> None:
+def draw(found: BenchmarkReport, path: Path) -> None:
     """Write a PNG with one panel per network size. Raises EngineError without matplotlib."""
     try:
         from matplotlib.figure import Figure
@@ -46,11 +46,11 @@ def draw(found: Report, path: Path) -> None:
     write_file(path, drawn.getbuffer())
 
 
-def _whose(found: Report) -> str:
+def _whose(found: BenchmarkReport) -> str:
     return ', of random weights' if found.is_random else ''
 
 
-def _panel(axes: Any, rows: list[Row], measure: Row | None) -> None:
+def _panel(axes: Any, rows: list[BenchmarkRow], measure: BenchmarkRow | None) -> None:
     """Draw one size, the fastest on top."""
     rows = sorted(rows, key=lambda row: -row.percentile(50))
     medians = [row.percentile(50) for row in rows]

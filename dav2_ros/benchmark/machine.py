@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured on, and the environment that makes the measurements comparable."""
+"""Describe the machine, and set the environment that makes measurements comparable."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Many ways measured in turns: every one in a process of its own, all of them under the same noise of the machine."""
+"""Measure many ways in turns, each in a process of its own, all under the same noise of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.benchmark.cases import AUTO, OUTSIDE, Case
+from dav2_ros.benchmark.cases import AUTO, OUTSIDE, BenchmarkCase
 from dav2_ros.benchmark.machine import available_mb
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
@@ -32,10 +32,10 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchmarkRow:
     """What was found of one case. Times are of one call, which takes `case.batch` frames."""
 
-    case: Case
+    case: BenchmarkCase
     absent: str = ''  # why it was not measured: a sentence
     ms: tuple[float, ...] = ()
     error_p50: float | None = None  # relative to fp32
@@ -57,10 +57,10 @@ class Row:
         return float(np.percentile(self.ms, q)) / self.case.batch
 
 
-class Process:
+class WorkerProcess:
     """The worker of one case."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: BenchmarkCase) -> None:
         self._errors = tempfile.TemporaryFile()
         command = [sys.executable, '-m', 'dav2_ros.benchmark.worker']
         pipe = subprocess.PIPE
@@ -98,13 +98,15 @@ class Process:
         self._errors.close()
 
 
-def measure(cases: Sequence[Case], checkpoint: Checkpoint, rounds: int, tell: Tell = lambda text: None) -> list[Row]:
+def measure(
+    cases: Sequence[BenchmarkCase], checkpoint: Checkpoint, rounds: int, tell: Tell = lambda text: None
+) -> list[BenchmarkRow]:
     """Open every case, compare its depth with fp32, then let all take turns, `rounds` times; rows in the same order.
 
     `tell` hears before every step what it is: there are len(cases) + rounds of them.
     """
-    rows: list[Row] = []
-    opened: dict[int, Process] = {}
+    rows: list[BenchmarkRow] = []
+    opened: dict[int, WorkerProcess] = {}
     try:
         for i, case in enumerate(cases):
             tell(f'{case.title} at {case.size}')
@@ -123,32 +125,34 @@ def measure(cases: Sequence[Case], checkpoint: Checkpoint, rounds: int, tell: Te
             process.close()
 
 
-def _open(case: Case, needs_mb: float) -> tuple[Row, Process | None]:
+def _open(case: BenchmarkCase, needs_mb: float) -> tuple[BenchmarkRow, WorkerProcess | None]:
     """Start a case; where that built something, which takes longer and more memory, start it again."""
     if (free_mb := available_mb()) < needs_mb:
-        return Row(case, absent=f'Only {free_mb:.0f} MB of memory are free: measure fewer at a time (--engine).'), None
+        return BenchmarkRow(
+            case, absent=f'Only {free_mb:.0f} MB of memory are free: measure fewer at a time (--engine).'
+        ), None
     cold_s = None
     for _ in range(3):
         before, started = _kept(), time.perf_counter()
-        process = Process(case)
+        process = WorkerProcess(case)
         answer = process.ask(case=asdict(case))
         took_s = time.perf_counter() - started
         if 'ready' not in answer:
             break
         if _kept() == before:
-            row = Row(case, cold_s=cold_s, warm_s=took_s, facts=answer['ready'])
+            row = BenchmarkRow(case, cold_s=cold_s, warm_s=took_s, facts=answer['ready'])
             return replace(row, **process.ask(memory=True)), process
         process.close()
         cold_s = cold_s or took_s
     process.close()
-    return Row(case, absent=answer.get('absent', 'It builds something anew at every start.')), None
+    return BenchmarkRow(case, absent=answer.get('absent', 'It builds something anew at every start.')), None
 
 
 def _kept() -> set[str]:
     return {path.name for path in cache.home().glob('[!.]*')}
 
 
-def _with_error(row: Row, process: Process, checkpoint: Checkpoint) -> Row:
+def _with_error(row: BenchmarkRow, process: WorkerProcess, checkpoint: Checkpoint) -> BenchmarkRow:
     if row.case.way == OUTSIDE:
         return row
     plan, info = row.case.plan, checkpoint.info
@@ -166,7 +170,7 @@ def _with_error(row: Row, process: Process, checkpoint: Checkpoint) -> Row:
     return replace(row, error_p50=measured.p50, error_p99=measured.p99)
 
 
-def _take_turns(opened: dict[int, Process], rounds: int, tell: Tell) -> dict[int, list[float]]:
+def _take_turns(opened: dict[int, WorkerProcess], rounds: int, tell: Tell) -> dict[int, list[float]]:
     """Return the milliseconds of every call; who begins a round changes, and a turn's first of many is not counted."""
     calls = {i: 1 for i in opened}
     times: dict[int, list[float]] = {i: [] for i in opened}

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Our own ways: a BGR frame in, metres at its resolution out, whatever the engine."""
+"""Run our own ways: a BGR frame in, metres at its resolution out, whatever the engine."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from dav2_ros.benchmark.cases import AUTO, EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
+from dav2_ros.benchmark.cases import AUTO, EAGER, ENGINE, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, BenchmarkCase
 from dav2_ros.depth.metric import to_metres
-from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.estimator import DepthEstimator
@@ -17,7 +17,7 @@ from dav2_ros.frames import Frame
 from dav2_ros.models.checkpoints import Checkpoint
 
 
-class Pipeline:
+class BenchmarkPipeline:
     """All that is done with a frame: colours in order, the engine, focal factor and range. See against.py."""
 
     def __init__(self, checkpoint: Checkpoint, engine: Engine) -> None:
@@ -25,7 +25,7 @@ class Pipeline:
         plan, batch = engine.spec.plan, engine.spec.batch
         self._rgb = np.empty((batch, plan.height, plan.width, 3), np.uint8)
 
-    def __enter__(self) -> Pipeline:
+    def __enter__(self) -> BenchmarkPipeline:
         self.engine.__enter__()
         return self
 
@@ -39,13 +39,13 @@ class Pipeline:
         return to_metres(z_net_m, 1.0, self._max_depth_m or np.inf)
 
 
-class Runtime:
+class EstimatorPipeline:
     """What the node and `dav2 infer` run: the fastest engine that is proved here, proved before its first frame."""
 
-    def __init__(self, checkpoint: Checkpoint, case: Case) -> None:
+    def __init__(self, checkpoint: Checkpoint, case: BenchmarkCase) -> None:
         self._estimator = DepthEstimator(checkpoint, device=case.device, size=case.size, focal_correction='never')
 
-    def __enter__(self) -> Runtime:
+    def __enter__(self) -> EstimatorPipeline:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -61,7 +61,7 @@ class Runtime:
         return np.stack([self._estimator.estimate(frame)[0].z_m for frame in frames])
 
 
-class NoNetwork(HostEngine):
+class NoNetwork(CpuEngine):
     """What a CPU engine does around its network; the depth is always the same ramp."""
 
     name, device, precision = 'none', 'cpu', 'fp32'
@@ -81,15 +81,19 @@ class NoNetwork(HostEngine):
         return self._depth
 
 
-def way_of(case: Case, checkpoint: Checkpoint):
+def way_of(case: BenchmarkCase, checkpoint: Checkpoint):
     """Describe the way of a case: enter it, then call it. Raises EngineError with what to install or choose."""
     if case.way == ENGINE:
-        return Pipeline(checkpoint, describe_engine(checkpoint, case.engine, case.spec))
+        return BenchmarkPipeline(checkpoint, describe_engine(checkpoint, case.engine, case.spec))
     if case.way == AUTO:
-        return Runtime(checkpoint, case)
+        return EstimatorPipeline(checkpoint, case)
     if case.way == OUTSIDE:
-        return Pipeline(checkpoint, NoNetwork(case.spec))
+        return BenchmarkPipeline(checkpoint, NoNetwork(case.spec))
     from dav2_ros.benchmark import baselines
 
-    others = {EAGER: baselines.Eager, TRANSFORMERS: baselines.Transformers, PLAIN_ONNX: baselines.PlainOnnx}
+    others = {
+        EAGER: baselines.EagerBaseline,
+        TRANSFORMERS: baselines.TransformersBaseline,
+        PLAIN_ONNX: baselines.OnnxBaseline,
+    }
     return others[case.way](checkpoint, case.plan)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What was found, as a table for people and as JSON for machines."""
+"""Write what was measured, as a table for people and as JSON for machines."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from datetime import datetime, timezone
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dav2_ros.benchmark.cases import AGAINST, EAGER, ENGINE, OUTSIDE, Case
-from dav2_ros.benchmark.measure import Row
+from dav2_ros.benchmark.cases import AGAINST, EAGER, ENGINE, OUTSIDE, BenchmarkCase
+from dav2_ros.benchmark.measure import BenchmarkRow
 from dav2_ros.models.checkpoints import Checkpoint
 
 FORMAT = 1  # of the JSON
 
 
 @dataclass(frozen=True)
-class Report:
+class BenchmarkReport:
     """Everything that one run of `dav2 bench` found."""
 
     model: str
@@ -30,7 +30,7 @@ class Report:
     frame: tuple[int, int]  # width, height
     machine: dict[str, object]
     environment: dict[str, str]  # of the measured processes
-    rows: tuple[Row, ...]
+    rows: tuple[BenchmarkRow, ...]
     time: str  # ISO 8601, UTC
 
 
@@ -40,26 +40,28 @@ def report(
     frame: tuple[int, int],
     machine: dict[str, object],
     environment: dict[str, str],
-    rows: Sequence[Row],
-) -> Report:
+    rows: Sequence[BenchmarkRow],
+) -> BenchmarkReport:
     """Put together what belongs together, with the time."""
     info, now = checkpoint.info, datetime.now(timezone.utc).isoformat(timespec='seconds')
-    return Report(info.name, info.preset, checkpoint.sha256, is_random, frame, machine, environment, tuple(rows), now)
+    return BenchmarkReport(
+        info.name, info.preset, checkpoint.sha256, is_random, frame, machine, environment, tuple(rows), now
+    )
 
 
-def yardstick(rows: Sequence[Row], size: int) -> Row | None:
+def yardstick(rows: Sequence[BenchmarkRow], size: int) -> BenchmarkRow | None:
     """Return what the others of this size are compared with: the published code, else our fp32 in PyTorch."""
     measured = [row for row in rows if row.ms and row.case.size == size and row.case.batch == 1]
     ways = {row.case.way: row for row in measured}
     return ways.get(EAGER) or next((row for row in measured if is_our_fp32(row.case)), None)
 
 
-def is_our_fp32(case: Case) -> bool:
+def is_our_fp32(case: BenchmarkCase) -> bool:
     """Tell whether this is the engine that all are compared with."""
     return (case.way, case.engine, case.precision, case.device) == (ENGINE, 'torch', 'fp32', 'cpu')
 
 
-def ratios(row: Row, rows: Sequence[Row]) -> dict[str, float]:
+def ratios(row: BenchmarkRow, rows: Sequence[BenchmarkRow]) -> dict[str, float]:
     """Return how many times faster a row is, by medians per frame, than each of the others and than our fp32."""
     if not row.ms or row.case.way == OUTSIDE:
         return {}
@@ -70,7 +72,7 @@ def ratios(row: Row, rows: Sequence[Row]) -> dict[str, float]:
     return {name: other.percentile(50) / row.percentile(50) for name, other in known.items() if other is not row}
 
 
-def table(found: Report, size: int) -> Table:
+def table(found: BenchmarkReport, size: int) -> Table:
     """Draw the rows of one size."""
     rows = [row for row in found.rows if row.case.size == size]
     plan, measure = rows[0].case.plan, yardstick(found.rows, size)
@@ -95,7 +97,7 @@ def table(found: Report, size: int) -> Table:
     return drawn
 
 
-def legend(found: Report, size: int) -> str:
+def legend(found: BenchmarkReport, size: int) -> str:
     """Say what the columns of a table are."""
     measure = yardstick(found.rows, size)
     parts = ['Per frame, BGR bytes to metres.']
@@ -107,7 +109,7 @@ def legend(found: Report, size: int) -> str:
     return ' '.join(parts)
 
 
-def absent(found: Report) -> list[str]:
+def absent(found: BenchmarkReport) -> list[str]:
     """Say of every case that was not measured why, each reason once."""
     reasons: dict[str, list[str]] = {}
     for row in found.rows:
@@ -116,13 +118,13 @@ def absent(found: Report) -> list[str]:
     return [f'{", ".join(titles)}: {reason}' for reason, titles in reasons.items()]
 
 
-def to_json(found: Report) -> dict[str, object]:
+def to_json(found: BenchmarkReport) -> dict[str, object]:
     """Return the whole as JSON keeps it; null is what was not measured."""
     facts = {name: value for name, value in vars(found).items() if name != 'rows'}
     return {'format': FORMAT, **facts, 'rows': [_row_facts(row, found.rows) for row in found.rows]}
 
 
-def _row_facts(row: Row, rows: Sequence[Row]) -> dict[str, object]:
+def _row_facts(row: BenchmarkRow, rows: Sequence[BenchmarkRow]) -> dict[str, object]:
     case, plan = row.case, row.case.plan
     keys = ('error_p50', 'error_p99', 'peak_mb', 'private_mb', 'cold_s', 'warm_s')
     times = {f'{name}_ms': _rounded(row.percentile(q)) for name, q in (('p50', 50), ('p95', 95), ('min', 0)) if row.ms}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The process that measures one case: `python -m dav2_ros.benchmark.worker`, a line of JSON in, a line of JSON out.
+"""Measure one case in a process: `python -m dav2_ros.benchmark.worker`, a line of JSON in, one out.
 
 {"case": {...}}       opens it and runs it once -> {"ready": {...}} or {"absent": "a sentence"}
 {"calls": n}          -> {"ms": [...]}, whole frames in, metres out
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.benchmark.cases import Case
+from dav2_ros.benchmark.cases import BenchmarkCase
 from dav2_ros.benchmark.pipelines import way_of
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.selection.reference import gate_pictures
@@ -28,7 +28,7 @@ from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError
 
 
-class Worker:
+class BenchmarkWorker:
     """An opened way and the pictures that it is given in turn."""
 
     def __init__(self, way: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray, batch: int) -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         width, height = case.frame
         pictures = np.ascontiguousarray(gate_pictures(height, width)[..., ::-1])  # as cameras and OpenCV give them
         with way_of(case, checkpoints.load(case.model)) as way:
-            worker = Worker(way, pictures, case.batch)
+            worker = BenchmarkWorker(way, pictures, case.batch)
             worker.call()
             print(json.dumps({'ready': way_facts(way)}), file=answers)
             for line in sys.stdin:
@@ -90,8 +90,8 @@ def way_facts(way: object) -> dict[str, str]:
     return {'engine': engine.name, 'precision': engine.precision, 'device': engine.device} if engine else {}
 
 
-def _case_from(facts: dict) -> Case:
-    return Case(**{**facts, 'frame': tuple(facts['frame'])})
+def _case_from(facts: dict) -> BenchmarkCase:
+    return BenchmarkCase(**{**facts, 'frame': tuple(facts['frame'])})
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a depth map to points, as fast as memory allows: rays and buffers are kept between frames."""
+"""Lift depth maps to points, as fast as memory allows: rays and buffers are kept between frames."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud.ground_plane import GroundFinder
+from dav2_ros.cloud.ground_plane import GroundPlaneTracker
 from dav2_ros.cloud.options import CloudOptions
-from dav2_ros.depth.flying_pixels import FlyingPoints
+from dav2_ros.depth.flying_pixels import FlyingPixelDetector
 from dav2_ros.frames import DepthMap
 
 # Metres in the optical frame (REP 103), and the colour as PCL packs it: 0x00RRGGBB seen as a float32.
@@ -29,8 +29,8 @@ class CloudMaker:
 
     def __init__(self) -> None:
         self._key: tuple[Camera, int] | None = None
-        self._flying = FlyingPoints()
-        self._ground = GroundFinder()
+        self._flying = FlyingPixelDetector()
+        self._ground = GroundPlaneTracker()
 
     def _keep(self, camera: Camera, stride: int) -> None:
         if self._key == (camera, stride):

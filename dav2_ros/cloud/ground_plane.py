@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The plane that a camera stands above, found in its cloud, and remembered from frame to frame."""
+"""Find the plane that a camera stands above in its cloud, and remember it from frame to frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOYALTY = 0.85  # of the best plane's points suffice for the plane of the last f
 
 
 @dataclass(frozen=True)
-class Plane:
+class GroundPlane:
     """Points p (metres, optical frame: y down) with `up @ p + height_m == 0`: `up @ p + height_m` is their height."""
 
     up: tuple[float, float, float]  # unit, away from the ground: y negative
@@ -35,7 +35,7 @@ class Plane:
         return height_m
 
 
-class GroundFinder:
+class GroundPlaneTracker:
     """Finds the ground by RANSAC (Fischler and Bolles 1981), the same plane for the same frames: its dice are seeded.
 
     The plane of the last frame is tried too, and kept while it explains nearly as many points as the best: a wall or a
@@ -44,9 +44,9 @@ class GroundFinder:
 
     def __init__(self, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
-        self.plane: Plane | None = None
+        self.plane: GroundPlane | None = None
 
-    def find(self, points_m: np.ndarray) -> Plane | None:
+    def find(self, points_m: np.ndarray) -> GroundPlane | None:
         """Look for the ground in points (N, 3); None if no plane under the camera holds enough of them."""
         sample = points_m[np.isfinite(points_m[:, 2])]
         sample = sample[:: max(1, len(sample) // SAMPLE)].astype(np.float64)
@@ -102,7 +102,7 @@ def _votes(sample: np.ndarray, planes: np.ndarray) -> np.ndarray:
     return np.where(below <= BELOW * votes, votes, 0)
 
 
-def _refined(sample: np.ndarray, plane: np.ndarray) -> Plane:
+def _refined(sample: np.ndarray, plane: np.ndarray) -> GroundPlane:
     """Fit the plane to its points, each weighed by how well its distance is known (least squares, up's y = -1)."""
     for share in (1.0, 0.5, 0.5):  # a wall's foot is near to the ground too
         own = sample[_belongs(sample, plane, share)]
@@ -113,4 +113,4 @@ def _refined(sample: np.ndarray, plane: np.ndarray) -> Plane:
         if not _could_be_ground(fitted[None, :3], fitted[None, 3])[0]:
             break
         plane = fitted
-    return Plane(tuple(plane[:3].tolist()), float(plane[3]))
+    return GroundPlane(tuple(plane[:3].tolist()), float(plane[3]))

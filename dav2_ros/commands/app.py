@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command `dav2`: one sub-command per topic, each in the module that it is about."""
+"""Run the command `dav2`: one sub-command per topic."""
 
 from __future__ import annotations
 

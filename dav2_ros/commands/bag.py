@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 bag`: recordings without ROS."""
+"""Run `dav2 bag`: work with recordings without ROS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.outputs import OUTPUTS
-from dav2_ros.bags.run import Progress, RunOptions, RunResult
+from dav2_ros.bags.run import RunOptions, RunProgress, RunResult
 from dav2_ros.bags.run import run as run_on
 from dav2_ros.commands.bag_evaluate import evaluate_bag
 from dav2_ros.commands.bag_extract import extract
@@ -122,7 +122,7 @@ def _progress() -> Iterator[tuple]:
     """Show a bar with frames per second and the time left, where there is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import RunProgress as Bar
 
     console = Console(stderr=True)
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[fps]}'))
@@ -130,7 +130,7 @@ def _progress() -> Iterator[tuple]:
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None, fps='')
 
-        def watch(at: Progress) -> None:
+        def watch(at: RunProgress) -> None:
             bar.update(task, description='depth', total=at.total, completed=at.done, fps=f'{at.fps:.1f} fps')
 
         yield (lambda sentence: bar.update(task, description=sentence)), watch

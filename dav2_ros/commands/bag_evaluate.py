@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 bag evaluate`: how right depth is on a recording."""
+"""Run `dav2 bag evaluate`: judge depth on a recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dav2_ros.bags.evaluation import report as evaluation_report
 from dav2_ros.bags.evaluation.evaluate import NUMBERS, VARIANTS, Evaluation, EvaluationOptions, evaluate
 from dav2_ros.bags.evaluation.fail_if import read_threshold
 from dav2_ros.bags.evaluation.ground_truth import GroundTruth, SensorTruth, TapeTruth
-from dav2_ros.bags.evaluation.report import Asked
+from dav2_ros.bags.evaluation.report import EvaluationSettings
 from dav2_ros.bags.known_distances import TapeMeasure
 from dav2_ros.bags.reference_sensor import RecordedSensor, topics_of
 from dav2_ros.bags.storage.reader import BagReader
@@ -85,7 +85,7 @@ def _judge(
     of: tuple[str, str, list[str]],
     topics: tuple[str, str, str],
     options: EvaluationOptions,
-) -> tuple[Evaluation, Asked]:
+) -> tuple[Evaluation, EvaluationSettings]:
     """Judge one model on one engine."""
     from rich.console import Console
     from rich.progress import Progress
@@ -114,7 +114,7 @@ def _judge(
         changed = {name: value for name, value in values_of(params).items() if value != usual[name]}
         shown = tuple((name, str(value)) for name, value in {'pictures': stream.topic, **changed}.items())
         notes = (*bag.notes, *stream.notes)
-        return found, Asked(path.name, truth.name, options.max_depth_m, shown, notes)
+        return found, EvaluationSettings(path.name, truth.name, options.max_depth_m, shown, notes)
 
 
 def _truth(
@@ -143,7 +143,7 @@ def _breaches(one: Evaluation, limits: list) -> list[str]:
     return [why for limit in limits if (why := limit.breach(found))]
 
 
-def _tell(found: list[Evaluation], asked: Asked, out: Path) -> None:
+def _tell(found: list[Evaluation], asked: EvaluationSettings, out: Path) -> None:
     for note in asked.notes:
         typer.echo(f'dav2: {note}', err=True)
     typer.echo('\n'.join(evaluation_report.lines(found)))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2-train data extract BAG OUT`: a recording becomes a data set."""
+"""Run `dav2 bag extract BAG OUT`: make a data set of a recording."""
 
 from __future__ import annotations
 

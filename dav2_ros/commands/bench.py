@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 bench`: what every engine of this machine costs, and what the others do."""
+"""Run `dav2 bench`: measure every engine of this machine, and what others do."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dav2_ros.bags import BagError
-from dav2_ros.benchmark.cases import Choice, cases_of, random_model
+from dav2_ros.benchmark.cases import EngineChoice, cases_of, random_model
 from dav2_ros.benchmark.machine import ISA_VARIABLES, ISAS, fair_environment, machine
 from dav2_ros.benchmark.measure import measure
-from dav2_ros.benchmark.report import Report, absent, legend, report, table, to_json
+from dav2_ros.benchmark.report import BenchmarkReport, absent, legend, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import PRECISIONS, EngineError, EngineSpec
 from dav2_ros.engines.export.quantise import WHAT as QUANTISED
@@ -75,8 +75,8 @@ def bench(
         ('isa', [isa] if isa else [], ISAS),
     ):
         _check(option, values, known.__contains__, ', '.join(known))
-    wanted = Wanted(
-        _frame(frame), tuple(size or ()), Choice(engine or (), precision or (), batch or (1,), device, against)
+    wanted = BenchmarkOptions(
+        _frame(frame), tuple(size or ()), EngineChoice(engine or (), precision or (), batch or (1,), device, against)
     )
     try:
         model = str(random_model(random)) if random else model
@@ -94,15 +94,15 @@ def bench(
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BenchmarkOptions:
     """What is to be measured."""
 
     frame: tuple[int, int]  # width, height
     sizes: tuple[int, ...]  # empty: the model's own
-    choice: Choice
+    choice: EngineChoice
 
 
-def _calibrate(model: str, wanted: Wanted, source: Path) -> None:
+def _calibrate(model: str, wanted: BenchmarkOptions, source: Path) -> None:
     """Make the int8 graphs of every size, into the cache that the user has."""
     from dav2_ros.commands.calibration_pictures import samples
     from dav2_ros.engines.export.quantise import quantise
@@ -117,7 +117,7 @@ def _calibrate(model: str, wanted: Wanted, source: Path) -> None:
             quantise_onnx(checkpoint, EngineSpec(plan, batch=batch), pictures)
 
 
-def _measure(model: str, is_random: bool, wanted: Wanted, rounds: int) -> Report:
+def _measure(model: str, is_random: bool, wanted: BenchmarkOptions, rounds: int) -> BenchmarkReport:
     """Measure size by size, show each table when it is there, and return everything."""
     from rich.console import Console
     from rich.progress import Progress
@@ -177,12 +177,12 @@ def _environment(anew: bool, isa: str) -> Iterator[None]:
             os.environ.update(before)
 
 
-def _write_json(path: Path, found: Report) -> None:
+def _write_json(path: Path, found: BenchmarkReport) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     cache.write_json(path, to_json(found))
 
 
-def _draw(path: Path, found: Report) -> None:
+def _draw(path: Path, found: BenchmarkReport) -> None:
     from dav2_ros.benchmark.chart import draw
 
     path.parent.mkdir(parents=True, exist_ok=True)

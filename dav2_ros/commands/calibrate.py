@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 calibrate`: what depth must be multiplied by on a camera, from a recording and something that knows metres."""
+"""Run `dav2 calibrate`: fit what depth is multiplied by on a camera, from a recording and known distances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ import numpy as np
 import typer
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.calibration import Calibration, DistanceSource, SensorDistances, fit, pair_up, to_yaml
+from dav2_ros.bags.calibration import (
+    Calibration,
+    DistanceSource,
+    SensorDistances,
+    TapeDistances,
+    fit,
+    pair_up,
+    to_yaml,
+)
 from dav2_ros.bags.camera_stream import CameraStream
 from dav2_ros.bags.known_distances import TapeMeasure
 from dav2_ros.bags.reference_sensor import RecordedSensor
@@ -35,7 +43,8 @@ def calibrate(
     distance: Annotated[
         list[str] | None,
         typer.Option(
-            help='U,V,METRES: tape measure from the lens to what pixel u, v shows; repeat. The camera stands.'
+            help='U,V,METRES: tape measure from the lens to what pixel u, v of the recorded picture shows; repeat. The '
+            'camera stands.'
         ),
     ] = None,
     depth_topic: Annotated[str, typer.Option(help='Depth images that are right, of this or another camera.')] = '',
@@ -103,7 +112,7 @@ def _source(
 ) -> DistanceSource:
     """Open what knows distances; the place of a sensor is stated."""
     if distance:
-        return TapeMeasure([numbers(each, 3) for each in distance])
+        return TapeDistances(TapeMeasure([numbers(each, 3) for each in distance]))
     names = ('scale_sensor_x_m', 'scale_sensor_y_m', 'scale_sensor_z_m',
              'scale_sensor_roll_deg', 'scale_sensor_pitch_deg', 'scale_sensor_yaw_deg')  # fmt: skip
     place = dict(zip(names, (*numbers(sensor_xyz, 3), *numbers(sensor_rpy_deg, 3)), strict=True))

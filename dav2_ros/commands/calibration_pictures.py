@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Some pictures out of a recording or a folder, evenly spread."""
+"""Read some pictures of a recording or a folder, evenly spread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 export`: a graph as a file for other programs, or the engine of this machine, built before it is needed."""
+"""Run `dav2 export`: write a graph for other programs, or build the engine of this machine early."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 infer INPUT...`: depth for photos and videos, as files."""
+"""Run `dav2 infer INPUT...`: write the depth of photos and videos as files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 models list | show NAME | fetch NAME`."""
+"""Run `dav2 models list | show NAME | fetch NAME`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 verify`: prove the engines of this machine. `dav2 cache list | clear`: what they were built into."""
+"""Run `dav2 verify`: prove the engines of this machine; and `dav2 cache list | clear`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import OUTPUTS, PRECISIONS, EngineError, EngineSpec
 from dav2_ros.engines.selection import verdict
-from dav2_ros.engines.selection.candidates import Rung, rungs
+from dav2_ros.engines.selection.candidates import EngineCandidate, list_candidates
 from dav2_ros.engines.selection.selection import open_and_prove
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
 from dav2_ros.models.checkpoints import Checkpoint
@@ -51,7 +51,7 @@ def verify(
     height, width = frame_shape(frame)
     plan = ResizePlan.lower_bound(height, width, size or checkpoint.info.train_size)
     spec = EngineSpec(plan, device, precision, output)
-    found, absent = _prove_all(checkpoint, rungs(engine, spec), spec)
+    found, absent = _prove_all(checkpoint, list_candidates(engine, spec), spec)
     if found:
         Console().print(_table(found, checkpoint, plan))
     for sentence in absent:
@@ -73,8 +73,8 @@ def frame_shape(frame: str) -> tuple[int, int]:
 
 
 def _prove_all(
-    checkpoint: Checkpoint, candidates: list[Rung], spec: EngineSpec
-) -> tuple[list[Verdict], dict[str, None]]:
+    checkpoint: Checkpoint, candidates: list[EngineCandidate], spec: EngineSpec
+) -> tuple[list[AccuracyVerdict], dict[str, None]]:
     """Prove every rung from the beginning, whatever is known of it; return verdicts, and why others are absent."""
     from rich.console import Console
     from rich.progress import Progress
@@ -98,7 +98,7 @@ def _prove_all(
     return found, absent
 
 
-def _table(found: list[Verdict], checkpoint: Checkpoint, plan: ResizePlan):
+def _table(found: list[AccuracyVerdict], checkpoint: Checkpoint, plan: ResizePlan):
     from rich.table import Table
 
     names = ', '.join(dict.fromkeys(f'{v.device}: {v.device_name}' for v in found))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 view INPUT`: look at depth in Rerun."""
+"""Run `dav2 view INPUT`: look at depth in Rerun."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dav2_ros.commands.options import Engine, Params, ParamsFile, one_sentence
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.parameters.read import read_parameters
 from dav2_ros.pipeline import DepthPipeline
-from dav2_ros.view.scene import Moment, Scene, ViewError
+from dav2_ros.view.scene import RerunScene, TimelineFrame, ViewError
 from dav2_ros.view.timeline import depth_topic, estimated, filmed, is_recording, recorded, recorded_frames
 
 
@@ -56,7 +56,7 @@ def view(
         )
         estimates = bool(model or param or params_file)
         moments = _moments(opened, source, topic, image_topic, params, hfov, estimates=estimates)
-        scene = opened.enter_context(Scene(source.name, save, (near, far), stride))
+        scene = opened.enter_context(RerunScene(source.name, save, (near, far), stride))
         count = _show(scene, islice(moments, most or None))
     typer.echo(f'{source}: {count} moments{f"; {save}, to be opened with `rerun {save}`" if save else ""}')
 
@@ -70,7 +70,7 @@ def _moments(
     hfov_deg: float,
     *,
     estimates: bool,
-) -> Iterable[Moment]:
+) -> Iterable[TimelineFrame]:
     if not source.exists():
         raise ViewError(f'There is nothing at {source}.')
     if is_recording(source):
@@ -83,7 +83,7 @@ def _moments(
     return estimated(frames, opened.enter_context(DepthPipeline(params)))
 
 
-def _show(scene: Scene, moments: Iterable[Moment]) -> int:
+def _show(scene: RerunScene, moments: Iterable[TimelineFrame]) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

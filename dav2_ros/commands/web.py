@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dav2 web`: depth in a browser."""
+"""Run `dav2 web`: serve depth in a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dav2_ros.engines.engine import PRECISIONS
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.parameters.read import read_parameters
-from dav2_ros.web.limits import Limits
+from dav2_ros.web.limits import UploadLimits
 from dav2_ros.web.service import DepthService, check_model, local_models
 
 
@@ -33,8 +33,8 @@ def web(
     precision: Annotated[str | None, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = None,
     params_file: ParamsFile = None,
     param: Params = None,
-    max_upload: Annotated[int, typer.Option(min=1, help='MB that one file may have.')] = Limits.upload_mb,
-    max_frames: Annotated[int, typer.Option(min=1, help='Frames that a video may have.')] = Limits.video_frames,
+    max_upload: Annotated[int, typer.Option(min=1, help='MB that one file may have.')] = UploadLimits.upload_mb,
+    max_frames: Annotated[int, typer.Option(min=1, help='Frames that a video may have.')] = UploadLimits.video_frames,
 ) -> None:
     """Open a page in the browser that estimates depth of pictures and videos.
 
@@ -46,7 +46,7 @@ def web(
     file = Path(model) if Path(model).is_file() else None
     if not file:
         check_model(model, local_models())
-    limits = Limits(upload_mb=max_upload, video_frames=max_frames)
+    limits = UploadLimits(upload_mb=max_upload, video_frames=max_frames)
     with tempfile.TemporaryDirectory(prefix='dav2_web_') as home:
         os.environ |= {
             'GRADIO_TEMP_DIR': home,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: play the bundled recording to the depth node, record what it answers, compare and draw.
+"""Run `make demo`: play the bundled recording to the depth node, record what it answers, compare and draw.
 
     bag_player --/camera/image/compressed, /camera/camera_info--> depth_node
     depth_node --/depth/image, /depth/camera_info, /points, /stats--> bag_recorder
@@ -26,8 +26,8 @@ from rich.table import Table
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.demo import pictures
-from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
-from dav2_ros.demo.results import DEPTH, IMAGE, POINTS, STATS, TRUTH, DemoResult, Run
+from dav2_ros.demo.processes import ChildProcesses, DemoError, graph_of_our_own
+from dav2_ros.demo.results import DEPTH, IMAGE, POINTS, STATS, TRUTH, DemoResult, DemoRun
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.estimator import DepthEstimator
@@ -61,7 +61,7 @@ def play(bag: Path, out: Path, model: str, engine: str, frames: int, progress: P
     node_args = [part for key, value in choices.items() for part in ('-p', f'{key}:={value}')]
     node_args += [part for key, value in remaps.items() for part in ('-r', f'{key}:={value}')]
 
-    with Children(out, graph_of_our_own()) as children:
+    with ChildProcesses(out, graph_of_our_own()) as children:
         recorded = [part for topic in topics for part in ('--topic', topic)]
         children.start('recorder', 'dav2_ros.nodes.bag_recorder', out / 'run', *recorded, '--quiet-s', QUIET_S)
         children.start('node', 'dav2_ros.nodes.depth_node', '--ros-args', *node_args)
@@ -87,7 +87,7 @@ def compare(out: Path, progress: Progress) -> DemoResult:
     """Score the recorded run and draw its pictures."""
     task = progress.add_task('comparing with the truth', total=3)
     with BagReader(out / 'run') as bag:
-        run = Run(bag)
+        run = DemoRun(bag)
         result = run.result()
         result.write(out / 'results.json')
         progress.update(task, description='drawing the contact sheet', advance=1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a demo run: a contact sheet of some frames, and two clouds from above."""
+"""Draw the pictures of a demo run: a contact sheet of some frames, and two clouds from above."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags.storage import messages
-from dav2_ros.demo.results import IMAGE, POINTS, DemoResult, Run
+from dav2_ros.demo.results import IMAGE, POINTS, DemoResult, DemoRun
 from dav2_ros.media import contact_sheet
 from dav2_ros.media.point_render import raised, splat
 
@@ -25,7 +25,7 @@ def evenly(things: list, count: int) -> list:
     return [things[i] for i in sorted({int(a) for a in at})]
 
 
-def draw_frames(run: Run, result: DemoResult, path: Path, rows: int = 6) -> None:
+def draw_frames(run: DemoRun, result: DemoResult, path: Path, rows: int = 6) -> None:
     """Draw the contact sheet."""
     chosen = [
         replace(
@@ -39,7 +39,7 @@ def draw_frames(run: Run, result: DemoResult, path: Path, rows: int = 6) -> None
     contact_sheet.contact_sheet(chosen, path, title=title, near_m=NEAR_M, far_m=FAR_M)
 
 
-def draw_clouds(run: Run, path: Path, views: int = 2) -> None:
+def draw_clouds(run: DemoRun, path: Path, views: int = 2) -> None:
     """Draw clouds as the node published them, each beside its picture."""
     clouds = {at: messages.points(run.message(POINTS, at)) for at in sorted(run.of(POINTS)) if at in run.of(IMAGE)}
     stamps = [at for at, cloud in clouds.items() if np.isfinite(cloud['z']).any()]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Child processes that end when we do, however we do, and that say why when they fail."""
+"""Start child processes that end when we do, however we do, and that say why when they fail."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def graph_of_our_own() -> dict[str, str]:
     return {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, **own}  # threads that spin take the cores of other processes
 
 
-class Children:
+class ChildProcesses:
     """Processes of this package, one log file each; leaving the `with` block ends them all."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder, self._environment = folder, environment
         self._running: dict[str, subprocess.Popen] = {}
 
-    def __enter__(self) -> Children:
+    def __enter__(self) -> ChildProcesses:
         return self
 
     def start(self, name: str, module: str, *args: str | Path) -> None:

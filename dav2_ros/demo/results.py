@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a recorded run of the demo says: counts, times, and depth against the truth."""
+"""Read a recorded run of the demo: counts, times, and depth against the truth."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DemoResult:
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + '\n')
 
 
-class Run:
+class DemoRun:
     """The recording of a run, sorted by stamp; raises DemoError when nothing came out."""
 
     def __init__(self, bag: BagReader) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Colours for depth: a fixed range, so that the same metres have the same colour in every picture of a video."""
+"""Paint depth in colours of a fixed range: the same metres have the same colour in every frame."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far depth can be trusted, pixel by pixel: 1 minus the relative error to be expected, from signs that cost little.
+"""Estimate how far depth can be trusted, pixel by pixel: 1 minus the relative error to be expected.
 
 Three signs, each known to go with error, and a line fitted through them:
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flying points: pixels at a depth edge that hang in the air between the thing in front and what is behind it.
+"""Detect flying pixels: those at a depth edge that hang between the thing in front and what is behind it.
 
 A network draws an edge as a ramp some pixels wide, and a ramp lifted to 3D is a curtain of points where nothing is. A
 floor seen at a grazing angle is as steep, so steepness cannot tell them apart. Inverse depth can: on *any* plane it is
@@ -24,7 +24,7 @@ NEAREST = 1e30  # 1/m
 LEVEL = 0.035  # of the inverse depth: a point so near to the surface in front or behind belongs to it
 
 
-class FlyingPoints:
+class FlyingPixelDetector:
     """Finds flying points in depth maps, in buffers that it keeps. How well: `dav2_ros.evaluation.flying_pixels`.
 
     Rows and columns are looked at one by one: the floor beside a post slopes along the column, the post stands out

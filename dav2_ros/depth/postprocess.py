@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dav2_ros.depth.flying_pixels import FlyingPoints
-from dav2_ros.depth.stabilise import make_steadier
+from dav2_ros.depth.flying_pixels import FlyingPixelDetector
+from dav2_ros.depth.stabilise import make_stabiliser
 from dav2_ros.frames import DepthMap
 
 
@@ -20,8 +20,8 @@ class Postprocessor:
     """
 
     def __init__(self, *, remove_flying: bool = False, steady: str = 'none') -> None:
-        self._flying = FlyingPoints() if remove_flying else None
-        self._stabiliser = make_steadier(steady)
+        self._flying = FlyingPixelDetector() if remove_flying else None
+        self._stabiliser = make_stabiliser(steady)
 
     def apply(self, depth: DepthMap, rgb: np.ndarray) -> DepthMap:
         """Clean a depth map, in place, made from a picture (H, W, 3) uint8."""

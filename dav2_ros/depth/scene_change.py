@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""When the scene is another one, and what was learnt about the last one's scale is worth nothing."""
+"""Detect a scene change, after which what was learnt about the scale is worth nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAP_S = 2.0  # without a picture: anything may have happened
 EVERY = 4  # pixel of every fourth row
 
 
-class SceneCut:
+class SceneChangeDetector:
     """Tells a frame that does not go on from the one before.
 
     That is one whose log-depth histogram (24 bins from 0.1 to 100 m, and unknown) overlaps the last one's by less than

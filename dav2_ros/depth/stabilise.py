@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depth that stands still where the scene does: the scale of a still camera's depth, and its borders, do not flicker.
+"""Stabilise depth of a still camera: neither its scale nor its borders flicker where the scene stands.
 
 A network answers noise, compression and exposure with another scale each frame, and where depth is about to end (sky,
 range, low confidence) pixels blink. Both are errors of the network only while the camera stands, and only that is
@@ -15,8 +15,8 @@ import math
 import cv2
 import numpy as np
 
-from dav2_ros.depth.scene_change import SceneCut
-from dav2_ros.depth.static_mask import GRID_COLUMNS, StillCells
+from dav2_ros.depth.scene_change import SceneChangeDetector
+from dav2_ros.depth.static_mask import GRID_COLUMNS, StaticMask
 from dav2_ros.frames import DepthMap
 
 MODES = ('none', 'scale', 'pixels')
@@ -27,11 +27,11 @@ ENOUGH = 0.05  # of all cells: fewer that stand still say nothing about the scal
 NOTHING = np.zeros(0, np.intp)
 
 
-class Steadier:
+class Stabiliser:
     """Steadies the depth maps of one camera, in the order of their stamps. One thread.
 
-        steadier = Steadier()
-        depth = steadier.steady(depth, frame.rgb)
+        stabiliser = Stabiliser()
+        depth = stabiliser.steady(depth, frame.rgb)
 
     Args:
         pixels: steady every still pixel by itself, not only the scale of them all. It averages what the network says of
@@ -40,7 +40,7 @@ class Steadier:
 
     def __init__(self, *, pixels: bool = False) -> None:
         self.pixels = pixels
-        self._cells, self._cut = StillCells(), SceneCut()
+        self._cells, self._cut = StaticMask(), SceneChangeDetector()
         self.factor = 1.0  # of the last depth map: what the scale was multiplied by
         self.forget()
 
@@ -117,7 +117,7 @@ class Steadier:
         return since
 
 
-class Unsteadied:
+class NoStabilisation:
     """Leaves depth as it is."""
 
     factor = 1.0
@@ -127,9 +127,9 @@ class Unsteadied:
         return depth
 
 
-def make_steadier(mode: str) -> Steadier | Unsteadied:
+def make_stabiliser(mode: str) -> Stabiliser | NoStabilisation:
     """Make what one of MODES names."""
-    return Unsteadied() if mode == 'none' else Steadier(pixels=mode == 'pixels')
+    return NoStabilisation() if mode == 'none' else Stabiliser(pixels=mode == 'pixels')
 
 
 def _kind(z_m: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What of a picture stands still: colours as they were, seen by a camera that does not move.
+"""Find what of a picture stands still: colours as they were, seen by a camera that does not move.
 
 A blank wall looks the same while one drives towards it, so equal colours alone prove nothing. The camera stands if
 what has texture keeps its colours: such a cell changes when the picture moves by a fraction of a cell. Exposure and
@@ -32,7 +32,7 @@ LATELY_FRAMES = 10  # slow motion needs some of them to become a change
 REFERENCE_FRAMES = 8  # in the mean that later ones are compared with
 
 
-class StillCells:
+class StaticMask:
     """Compares pictures with the ones before, on a grid of cells; each picture has the size of the first."""
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What runs the network: one file per engine, one protocol (engine.py), one place that chooses (build.py)."""
+"""Run the network on whatever is fastest and proved: one protocol (engine.py), backends, selection, export."""
 
 ENGINES = ('torch', 'onnxruntime', 'openvino', 'tensorrt')

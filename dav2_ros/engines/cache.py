@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What engines build once and keep: a folder per key, whole or absent, that says what it holds.
+"""Cache what engines build once: a folder per key, whole or absent, that says what it holds.
 
 CACHE/NAME/manifest.json    the key, and the sha-256 of every file
 CACHE/NAME/...              what the builder wrote: a graph, a plan, reference depth
@@ -25,7 +25,7 @@ REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not what is quantise
 
 
 @dataclass(frozen=True)
-class Key:
+class CacheKey:
     """Everything that, when it changes, makes another engine."""
 
     model: str
@@ -58,7 +58,7 @@ def home() -> Path:
     return Path(os.environ.get('DAV2_CACHE') or Path.home() / '.cache' / 'dav2_ros' / 'engines').expanduser()
 
 
-def find(key: Key) -> Path | None:
+def find(key: CacheKey) -> Path | None:
     """Return the folder of what was built under this key; None if there is none, or it is not what it was."""
     folder = home() / key.name
     try:
@@ -71,7 +71,7 @@ def find(key: Key) -> Path | None:
     return folder if whole else None
 
 
-def obtain(key: Key, make: Callable[[Path], None]) -> Path:
+def obtain(key: CacheKey, make: Callable[[Path], None]) -> Path:
     """Return the folder of this key; where it is absent, damaged or foreign, `make` fills a new one first.
 
     It is written beside and renamed. Whatever `make` raises is passed on, and nothing is left.

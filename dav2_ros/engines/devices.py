@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine computes on: names for keys and verdicts, and what a CPU multiplies in hardware."""
+"""Describe what this machine computes on: names for keys and verdicts, and what a CPU multiplies in hardware."""
 
 from __future__ import annotations
 

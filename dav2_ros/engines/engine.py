@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine is: opened, asked, closed; a picture goes in, metres come out."""
+"""Define what an engine is: opened, asked, closed; a picture goes in, metres come out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An engine at once, and a better one between two frames as soon as it is built and proved on a thread of its own."""
+"""Serve an engine at once, and swap in a better one between two frames when it is built and proved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.selection import selection
-from dav2_ros.engines.selection.selection import Proved, Rung
+from dav2_ros.engines.selection.selection import ProvedEngine, Rung
 from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -23,20 +23,20 @@ _one_builder = threading.Lock()  # after a change of shape the next builder wait
 Say = Callable[[str], None]
 
 
-class Abandoned(Exception):
+class BuildAbandoned(Exception):
     """Nobody wants what is being built any more."""
 
 
 @dataclass(frozen=True)
-class State:
+class EngineState:
     """What diagnostics show of a supply."""
 
-    proved: Proved
+    proved: ProvedEngine
     building: str = ''  # the builder's last sentence, while it is at work
     failure: str = ''  # why nothing better came, if the builder failed
 
 
-class EngineSupply:
+class SwappableEngine:
     """The engines for one shape of pictures, one at a time.
 
     All of it is for the thread that infers, except `state`, which is for any.
@@ -57,10 +57,10 @@ class EngineSupply:
         self._lost: frozenset[Rung] = frozenset()  # what failed at work
         self._was_opened_anew = False  # after all that was asked for had failed
         self._failure = ''  # why the reference stands in for good
-        self._proved: Proved | None = None
-        self._builder: Builder | None = None
+        self._proved: ProvedEngine | None = None
+        self._builder: EngineBuilder | None = None
 
-    def __enter__(self) -> EngineSupply:
+    def __enter__(self) -> SwappableEngine:
         asked, lost = self._asked, self._lost
         checkpoint, name, spec = asked
         if selection.rungs(name, spec) == [selection.REFERENCE]:
@@ -75,7 +75,7 @@ class EngineSupply:
             settled = selection.is_settled(*asked, without=lost)
         if not settled:
             build = lambda say: selection.open_proved(*asked, say, without=lost)  # noqa: E731
-            self._builder = Builder(build, self._say, self._warn)
+            self._builder = EngineBuilder(build, self._say, self._warn)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -91,12 +91,16 @@ class EngineSupply:
             _close(proved)
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> EngineState | None:
         """What there is; None while it is closed."""
         proved, builder = self._proved, self._builder
         if not proved:
             return None
-        return State(proved, builder.text, builder.failure) if builder else State(proved, failure=self._failure)
+        return (
+            EngineState(proved, builder.text, builder.failure)
+            if builder
+            else EngineState(proved, failure=self._failure)
+        )
 
     def engine(self) -> Engine:
         """Return the engine for the next frame; if a better one is ready, it takes the place of the last one now."""
@@ -133,30 +137,31 @@ class EngineSupply:
             )
         self.__enter__()
 
-    def _use(self, proved: Proved) -> None:
+    def _use(self, proved: ProvedEngine) -> None:
         self._proved = proved
         self._say(proved.why)
 
 
-class Builder:
-    """A thread that makes one Proved, and hands it over or, once abandoned, closes it.
+class EngineBuilder:
+    """A thread that makes one ProvedEngine, and hands it over or, once abandoned, closes it.
 
     Args:
-        build: makes it; what it passes to its argument tells how far it is, and raises Abandoned when it should stop.
+        build: makes it; what it passes to its argument tells how far it is, and raises BuildAbandoned when it should
+            stop.
         say, warn: for the log.
     """
 
-    def __init__(self, build: Callable[[Say], Proved], say: Say, warn: Say) -> None:
+    def __init__(self, build: Callable[[Say], ProvedEngine], say: Say, warn: Say) -> None:
         self.text, self.failure = 'Waiting for its turn.', ''
         self._build, self._say, self._warn = build, say, warn
         self._lock = threading.Lock()  # of what follows
-        self._made: Proved | None = None
+        self._made: ProvedEngine | None = None
         self._abandoned = False
         self._logged_s = -float('inf')
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
-    def take(self) -> Proved | None:
+    def take(self) -> ProvedEngine | None:
         """Return what was made, once; None until then."""
         with self._lock:
             made, self._made = self._made, None
@@ -176,7 +181,7 @@ class Builder:
             with _one_builder:
                 self._hear('Looking for the fastest engine.')
                 made = self._build(self._hear)
-        except Abandoned:
+        except BuildAbandoned:
             pass
         except Exception as error:
             self._fail(error)
@@ -189,7 +194,7 @@ class Builder:
 
     def _hear(self, text: str) -> None:
         if self._abandoned:
-            raise Abandoned
+            raise BuildAbandoned
         self.text = text
         now_s = time.monotonic()
         if now_s - self._logged_s >= LOG_EVERY_S:
@@ -208,10 +213,10 @@ def is_building() -> bool:
     return any(thread.name == THREAD for thread in threading.enumerate())
 
 
-def _rung(proved: Proved) -> Rung:
+def _rung(proved: ProvedEngine) -> Rung:
     engine = proved.engine
     return Rung(engine.name, engine.precision, engine.device)
 
 
-def _close(proved: Proved) -> None:
+def _close(proved: ProvedEngine) -> None:
     proved.engine.__exit__(None, None, None)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one OpenVINO core of a process."""
+"""Share the one OpenVINO core of a process."""
 
 from __future__ import annotations
 

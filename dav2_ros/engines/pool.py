@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The engines of several shapes of pictures, side by side: cameras that differ do not close each other's."""
+"""Keep the engines of several shapes of pictures side by side: cameras that differ do not close each other's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from dav2_ros.engines.hot_swap import EngineSupply, State
+from dav2_ros.engines.hot_swap import EngineState, SwappableEngine
 from dav2_ros.image.resize import ResizePlan
 
 
-class EngineShelf:
+class EnginePool:
     """One supply for each plan, opened when it is first asked for, closed when it is no longer kept.
 
     All of it is for the thread that infers, except `state`, which is for any.
@@ -20,14 +20,14 @@ class EngineShelf:
         make: describes the supply of a plan.
     """
 
-    def __init__(self, make: Callable[[ResizePlan], EngineSupply]) -> None:
+    def __init__(self, make: Callable[[ResizePlan], SwappableEngine]) -> None:
         self._make = make
-        self._supplies: dict[ResizePlan, EngineSupply] = {}
-        self._coming: dict[ResizePlan, Future[EngineSupply]] = {}
+        self._supplies: dict[ResizePlan, SwappableEngine] = {}
+        self._coming: dict[ResizePlan, Future[SwappableEngine]] = {}
         self._opener: ThreadPoolExecutor | None = None  # the thread of `begin`
         self._newest: ResizePlan | None = None  # the plan asked for last
 
-    def open(self, plan: ResizePlan) -> EngineSupply:
+    def open(self, plan: ResizePlan) -> SwappableEngine:
         """Return the supply of a plan, open; raises EngineError that says of every engine why it is not used."""
         self._newest = plan
         if plan not in self._supplies:
@@ -60,7 +60,7 @@ class EngineShelf:
             supply.lost(why)
             self._supplies[self._newest] = supply
 
-    def state(self, plan: ResizePlan | None = None) -> State | None:
+    def state(self, plan: ResizePlan | None = None) -> EngineState | None:
         """Return what there is for a plan, by default the one asked for last; None if nothing is open."""
         supply = self._supplies.get(plan or self._newest)
         return supply.state if supply else None
@@ -75,6 +75,6 @@ class EngineShelf:
             self._opener = None
 
 
-def _close(coming: Future[EngineSupply]) -> None:
+def _close(coming: Future[SwappableEngine]) -> None:
     if not coming.exception():
         coming.result().close(0.0)

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good depth is, by the field's own numbers."""
+"""Judge how good depth is, by the field's own numbers."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a prediction of unknown scale, or of unknown scale and shift, to the truth's metres before they are compared.
+"""Align a prediction of unknown scale, or of unknown scale and shift, to the truth's metres.
 
     align(disparity, true_m, valid, kind='relative').z_m
 
@@ -27,7 +27,7 @@ LEAST = 1e-6  # metres and 1/metres: what is divided by, or has a logarithm, is 
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class Alignment:
     """A prediction in metres: NaN where nothing was predicted, +inf where it is beyond every distance."""
 
     z_m: np.ndarray  # (H, W) float64
@@ -61,7 +61,7 @@ def align(
     how: str = 'lsq_disparity',
     min_m: float = 1e-3,
     max_m: float = 80.0,
-) -> Aligned:
+) -> Alignment:
     """Return a prediction (H, W) as metres, fitted to the truth (H, W) where `valid` (H, W) bool.
 
     The pixels of the fit are those that are valid and predicted. Fits of factor and offset are clipped to
@@ -79,7 +79,7 @@ def align(
     if how == 'none':
         if kind == 'relative':
             raise ValueError('A relative prediction has no metres as it is: align it by scale, median or lsq.')
-        return Aligned(prediction.astype(np.float64))
+        return Alignment(prediction.astype(np.float64))
     prediction, true_m = prediction.astype(np.float64), true_m.astype(np.float64)
     if how == 'lsq_disparity' or (how == 'scale' and kind == 'relative'):
         return _in_disparity(prediction, true_m, valid, kind, how, (min_m, max_m))
@@ -87,16 +87,16 @@ def align(
     use = valid & np.isfinite(z_m)
     p, t = z_m[use], true_m[use]
     if not len(t):
-        return Aligned(np.full_like(z_m, np.nan))
+        return Alignment(np.full_like(z_m, np.nan))
     if how == 'lsq_depth':
         s, shift = least_squares(p, t)
         limit_m = _limit(max_m, t)
-        return Aligned(np.clip(s * np.minimum(z_m, FARTHEST) + shift, min_m, limit_m), s, shift)
+        return Alignment(np.clip(s * np.minimum(z_m, FARTHEST) + shift, min_m, limit_m), s, shift)
     if how == 'median':
         s = float(np.median(t)) / max(float(np.median(p)), LEAST)
     else:
         s = float(p @ t) / max(float(p @ p), LEAST**2)
-    return Aligned(z_m * s, s)
+    return Alignment(z_m * s, s)
 
 
 def inverted(x: np.ndarray) -> np.ndarray:
@@ -112,18 +112,18 @@ def _in_disparity(
     kind: str,
     how: str,
     limits_m: tuple[float, float],
-) -> Aligned:
+) -> Alignment:
     disparity = prediction if kind == 'relative' else inverted(prediction)
     use = valid & np.isfinite(disparity)
     p, d = disparity[use], 1.0 / true_m[use]
     if not len(d):
-        return Aligned(np.full_like(disparity, np.nan))
+        return Alignment(np.full_like(disparity, np.nan))
     if how == 'scale':
         s = float(p @ d) / max(float(p @ p), LEAST**2)
-        return Aligned(inverted(disparity * s), s)
+        return Alignment(inverted(disparity * s), s)
     s, shift = least_squares(p, d)
     min_m, max_m = limits_m
-    return Aligned(1.0 / np.clip(s * disparity + shift, 1.0 / _limit(max_m, true_m[use]), 1.0 / min_m), s, shift)
+    return Alignment(1.0 / np.clip(s * disparity + shift, 1.0 / _limit(max_m, true_m[use]), 1.0 / min_m), s, shift)
 
 
 def _limit(max_m: float, true_m: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Are the edges of things where they are? Occlusion boundaries, found again (F1) and how far off (pixels).
+"""Measure where the edges of things are: occlusion boundaries found again (F1), and how far off in pixels.
 
 F1 is the scale-invariant one of Bochkovskii et al. 2024 (Depth Pro, section 4): a boundary is a pair of neighbours
 whose depths differ by more than a factor t, with a side that is nearer; it is found if the prediction has the same

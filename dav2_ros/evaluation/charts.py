@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a report: curves as SVG in the page's own colours, depth and error as JPEG in base64."""
+"""Draw the pictures of a report: curves as SVG in the page's own colours, depth and error as JPEG in base64."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dav2_ros.depth.colour import colourise, palette
-from dav2_ros.evaluation.page import FramePictures, Pictures, Plot
+from dav2_ros.evaluation.page import FramePictures, PictureRow, Plot
 
 INK, FAINT, RULE = '#1d2330', '#5b6475', '#d6dae1'  # replaced by variables of the page, which has a dark side too
 SERIES = ('#2f6fb0', '#c2410c', '#0f8a6d', '#8a5cc2', '#a16a11', '#5f6b7d')
@@ -81,9 +81,9 @@ def _quoted(text: str) -> str:
     return text.replace('&', '&amp;').replace('"', '&quot;').replace('<', '&lt;')
 
 
-def panels(frame: FramePictures | Pictures, range_m: tuple[float, float]) -> tuple[tuple[str, str], ...]:
+def panels(frame: FramePictures | PictureRow, range_m: tuple[float, float]) -> tuple[tuple[str, str], ...]:
     """Return (name, data URL) of the pictures of a frame."""
-    if isinstance(frame, Pictures):
+    if isinstance(frame, PictureRow):
         return tuple((name, data_url(rgb)) for name, rgb in frame.panels)
     height, width = frame.rgb.shape[:2]
     size = (WIDTH, max(1, round(WIDTH * height / width)))

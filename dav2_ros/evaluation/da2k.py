@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""DA-2K: of two points of a picture, which is closer? (Yang et al. 2024, Depth Anything V2, section 6)
+"""Judge pairs of points by DA-2K: which one is closer? (Yang et al. 2024, Depth Anything V2, section 6)
 
     annotations = read_annotations(Path('DA-2K/annotations.json'))
     score = gather(judge_picture(predict(name), picture, kind='relative') for name, picture in annotations.items())
@@ -30,7 +30,7 @@ class AnnotationError(ValueError):
 
 
 @dataclass(frozen=True)
-class Pair:
+class PointPair:
     """Two points as (row, column), and which of them is closer: 0 or 1."""
 
     points: tuple[tuple[int, int], tuple[int, int]]
@@ -38,11 +38,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Picture:
+class AnnotatedPicture:
     """The pairs of one picture."""
 
     name: str  # its path below the folder of the annotations
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PointPair, ...]
 
     @property
     def scene(self) -> str:
@@ -75,7 +75,7 @@ class Da2kScore:
     mean_of_scenes: float  # every scene counts once
 
 
-def read_annotations(path: Path) -> dict[str, Picture]:
+def read_annotations(path: Path) -> dict[str, AnnotatedPicture]:
     """Read annotations.json: pictures by name. Raises AnnotationError with the entry that is not understood."""
     try:
         entries = json.loads(path.read_text(encoding='utf-8'))
@@ -83,20 +83,23 @@ def read_annotations(path: Path) -> dict[str, Picture]:
         raise AnnotationError(f'{path} is not the annotations of DA-2K ({error}).') from error
     if not isinstance(entries, dict):
         raise AnnotationError(f'{path} is not the annotations of DA-2K: it holds no object of pictures.')
-    return {name: Picture(name, tuple(_pair(path, name, each) for each in pairs)) for name, pairs in entries.items()}
+    return {
+        name: AnnotatedPicture(name, tuple(_pair(path, name, each) for each in pairs))
+        for name, pairs in entries.items()
+    }
 
 
-def _pair(path: Path, name: str, entry: dict) -> Pair:
+def _pair(path: Path, name: str, entry: dict) -> PointPair:
     try:
         first, second = (tuple(int(x) for x in entry[point]) for point in POINTS)
         if len(first) != 2 or len(second) != 2 or min(*first, *second) < 0:
             raise ValueError('a point is [row, column]')
-        return Pair((first, second), POINTS.index(entry['closer_point']))
+        return PointPair((first, second), POINTS.index(entry['closer_point']))
     except (KeyError, TypeError, ValueError) as error:
         raise AnnotationError(f'{path}: {name} has a pair {entry!r} that is none ({error}).') from error
 
 
-def to_json(pictures: Iterable[Picture]) -> str:
+def to_json(pictures: Iterable[AnnotatedPicture]) -> str:
     """Return annotations.json of pictures; the closer point comes first, as in DA-2K."""
     entries = {}
     for picture in pictures:
@@ -108,7 +111,7 @@ def to_json(pictures: Iterable[Picture]) -> str:
 
 
 def judge_picture(
-    prediction: np.ndarray, picture: Picture, *, kind: str, size: tuple[int, int] | None = None
+    prediction: np.ndarray, picture: AnnotatedPicture, *, kind: str, size: tuple[int, int] | None = None
 ) -> PairScore:
     """Judge the pairs of a picture by a prediction (h, w): disparity of kind `relative`, metres of `metric`.
 

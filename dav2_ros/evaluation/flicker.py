@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How much depth flickers: what changes from frame to frame that did not change in the scene."""
+"""Measure flicker: what of depth changes from frame to frame that did not change in the scene."""
 
 from __future__ import annotations
 

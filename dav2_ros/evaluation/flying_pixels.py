@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which points of a depth map truly fly, told by the truth, and what a mask does to them and to the others.
+"""Measure flying pixels by the truth, and what a mask does to them and to the others.
 
 `softened` makes of a true depth map what a network makes of it at best: the head's last convolution sees 8 cells per
 patch of 14 pixels, and everything after it is bilinear, so every edge is a ramp.
@@ -71,7 +71,7 @@ def truly_flying(z_m: np.ndarray, true_m: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 @dataclass(frozen=True)
-class Removal:
+class FlyingPixelRemoval:
     """Pixels, counted over any number of pictures."""
 
     flying: int = 0
@@ -79,8 +79,8 @@ class Removal:
     good: int = 0
     good_lost: int = 0
 
-    def __add__(self, other: Removal) -> Removal:
-        return Removal(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+    def __add__(self, other: FlyingPixelRemoval) -> FlyingPixelRemoval:
+        return FlyingPixelRemoval(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
     @property
     def removed(self) -> float:
@@ -93,7 +93,7 @@ class Removal:
         return self.good_lost / max(self.good, 1)
 
 
-def removal(z_m: np.ndarray, true_m: np.ndarray, mask: np.ndarray) -> Removal:
+def removal(z_m: np.ndarray, true_m: np.ndarray, mask: np.ndarray) -> FlyingPixelRemoval:
     """Count what a mask (H, W) bool removes from depth (H, W) whose truth is known."""
     flies, good = truly_flying(z_m, true_m)
-    return Removal(*(int(found.sum()) for found in (flies, flies & mask, good, good & mask)))
+    return FlyingPixelRemoval(*(int(found.sum()) for found in (flies, flies & mask, good, good & mask)))

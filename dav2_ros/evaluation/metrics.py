@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of metric depth (Eigen et al. 2014; Depth-Anything-V2 metric_depth/util/metric.py)."""
+"""Compute metrics of metric depth (Eigen et al. 2014; Depth-Anything-V2 metric_depth/util/metric.py)."""
 
 from __future__ import annotations
 

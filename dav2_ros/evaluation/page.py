@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a report shows: numbers, tables, curves, frames."""
+"""Define what a report shows: numbers, tables, curves, frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Rows of words; the first column is left-aligned, the others are numbers."""
 
     title: str
@@ -30,7 +30,7 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class Curve:
     """One curve; NaN leaves a gap."""
 
     label: str
@@ -45,7 +45,7 @@ class Plot:
     title: str
     x_label: str
     y_label: str
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     log_x: bool = False
     percent: bool = False  # y is a share
     from_zero: bool = False  # y is an error: its axis begins where there is none
@@ -65,7 +65,7 @@ class FramePictures:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class PictureRow:
     """Any pictures side by side, at most four, of one shape."""
 
     caption: str
@@ -79,9 +79,9 @@ class Report:
     title: str
     summary: str
     figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     plots: tuple[Plot, ...] = ()
-    frames: tuple[FramePictures | Pictures, ...] = ()
+    frames: tuple[FramePictures | PictureRow, ...] = ()
     frames_title: str = 'Worst frames'
     protocol: tuple[str, ...] = ()  # sentences: what was compared with what
     options: tuple[tuple[str, str], ...] = ()  # name and value of everything that was chosen

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a number was made: crop, range, alignment. A number without its protocol cannot be compared with another.
+"""Define how a number is made: crop, range, alignment. Without its protocol it cannot be compared.
 
 judged = PROTOCOLS['kitti_garg'].judge(disparity, true_m, kind='relative')
 print(judged.metrics.abs_rel, PROTOCOLS['kitti_garg'].sentence())
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dav2_ros.evaluation.alignment import ALIGNMENTS, Aligned, align
+from dav2_ros.evaluation.alignment import ALIGNMENTS, Alignment, align
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
 
@@ -52,13 +52,13 @@ class Crop:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ProtocolResult:
     """One frame under one protocol."""
 
     metrics: DepthMetrics
     ranges: RangeTable
     coverage: float  # share of the truth's pixels that count and got a distance
-    aligned: Aligned
+    aligned: Alignment
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Protocol:
         kind: str = 'metric',
         valid: np.ndarray | None = None,
         edges_m: tuple[float, ...] = EDGES_M,
-    ) -> Judged | None:
+    ) -> ProtocolResult | None:
         """Compare a prediction (H, W), metres or disparity, with truth of the same shape; None where nothing counts."""
         counts = self.mask(true_m, valid)
         total = int(counts.sum())
@@ -133,7 +133,7 @@ class Protocol:
         metrics = depth_metrics(z_m, truth, min_m=self.min_m, max_m=top)
         if metrics is None or metrics.pixels < self.min_pixels:
             return None
-        return Judged(metrics, by_range(z_m, truth, edges_m), metrics.pixels / total, replace(found, z_m=z_m))
+        return ProtocolResult(metrics, by_range(z_m, truth, edges_m), metrics.pixels / total, replace(found, z_m=z_m))
 
 
 GARG = Crop((0.40810811, 0.99189189), (0.03594771, 0.96405229))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Error by distance: a robot that stops at one metre does not care for the mean over eighty.
+"""Measure error by distance: a robot that stops at one metre does not care for the mean over eighty.
 
     table = by_range(z_m, true_m) + by_range(next_z_m, next_true_m)
     table.rows()[0].bias  # -0.04: what is nearest is seen 4 % too near

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation as one HTML file that needs nothing else: numbers, curves, the worst frames, and how it was made.
+"""Write an evaluation as one HTML file that needs nothing else: numbers, curves, the worst frames.
 
     write(Report('My bag', 'vitt on 300 frames', tables=(...), plots=(...), frames=(...)), Path('report.html'))
     read_data(Path('report.html').read_text())['models']  # the numbers come out again
@@ -31,7 +31,7 @@ class ReportError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Files:
+class ReportFiles:
     """Where an evaluation is written to; None: nowhere."""
 
     json: Path | None = None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Does the scale hold? One factor per frame, truth over prediction, and how it wanders with time."""
+"""Measure scale drift: one factor per frame, truth over prediction, and how it wanders with time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_PAIRS = 2000  # frames whose pairs are all looked at; of more, evenly sprea
 
 
 @dataclass(frozen=True)
-class Drift:
+class ScaleDrift:
     """How the scale of depth behaves over a sequence; a scale of 1 is right, 1.1 is seen 10 % too near."""
 
     frames: int
@@ -33,7 +33,7 @@ def frame_scale(predicted_m: np.ndarray, true_m: np.ndarray, valid: np.ndarray |
     return float(np.median(ratio)) if len(ratio) >= MIN_PIXELS else float('nan')
 
 
-def drift(stamps_ns: Sequence[int], scales: Sequence[float]) -> Drift | None:
+def drift(stamps_ns: Sequence[int], scales: Sequence[float]) -> ScaleDrift | None:
     """Judge the scales of frames in time order; None without any. A single frame, or one instant, has no trend."""
     at_s, scale = 1e-9 * (np.asarray(stamps_ns, np.int64) - (stamps_ns[0] if len(stamps_ns) else 0)), np.asarray(scales)
     known = np.isfinite(scale)
@@ -42,7 +42,7 @@ def drift(stamps_ns: Sequence[int], scales: Sequence[float]) -> Drift | None:
         return None
     log, middle = np.log(scale), float(np.median(scale))
     low, high = np.percentile(scale, (15.87, 84.13))
-    return Drift(
+    return ScaleDrift(
         frames=len(scale),
         scale=middle,
         spread=float(0.5 * (high - low) / middle),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How well a confidence predicts error: sparsification curves and the area between them (Ilg et al. 2018, AUSE).
+"""Measure how well a confidence predicts error: sparsification curves and their area (Ilg et al. 2018, AUSE).
 
 Take the least sure pixels away, share by share, and look at the error of the rest. A perfect confidence falls as if
 it knew the error (the oracle); one that knows nothing stays level. AUSE is the mean height above the oracle.

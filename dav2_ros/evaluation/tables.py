@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers as others read them: JSON without NaN, CSV, cells of a table; files that are whole or not there."""
+"""Format numbers for others: CSV, and cells of a table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ahead and writing behind, so that the engine waits for neither; memory is bounded on both sides."""
+"""Read ahead and write behind, so that the engine waits for neither; memory is bounded on both sides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quick_turns() -> Iterator[None]:
 
 
 @contextmanager
-def ahead(items: Iterable[T], most: int = 4) -> Iterator[Iterator[T]]:
+def prefetch(items: Iterable[T], most: int = 4) -> Iterator[Iterator[T]]:
     """Iterate `items` on a thread of their own, at most so many ahead; what they raise is raised here."""
     ready: queue.Queue[tuple[bool, Any]] = queue.Queue(most)
     stop = threading.Event()
@@ -61,7 +61,7 @@ def ahead(items: Iterable[T], most: int = 4) -> Iterator[Iterator[T]]:
                 return
             yield item
 
-    thread = threading.Thread(target=run, name='ahead', daemon=True)
+    thread = threading.Thread(target=run, name='prefetch', daemon=True)
     thread.start()
     try:
         yield taken()
@@ -70,7 +70,7 @@ def ahead(items: Iterable[T], most: int = 4) -> Iterator[Iterator[T]]:
         thread.join()
 
 
-class Behind:
+class BackgroundWriter:
     """Runs calls on other threads, at most `most` unfinished; results come back in order.
 
     A context manager: leaving it waits for all of them.
@@ -81,7 +81,7 @@ class Behind:
         self._most = most
         self._waiting: deque[Future] = deque()
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> BackgroundWriter:
         return self
 
     def __exit__(self, kind: type | None, *error: object) -> None:

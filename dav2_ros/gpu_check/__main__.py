@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command: python -m dav2_ros.gpu_check --out DIR --seconds 220.
+"""Run the check: python -m dav2_ros.gpu_check --out DIR --seconds 220.
 
 Needs PyTorch, NumPy, OpenCV, safetensors and rich; ONNX Runtime and TensorRT are checked where they are installed.
 """
@@ -17,20 +17,20 @@ from pathlib import Path
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before PyTorch is loaded: threads that wait do not spin
 
 from dav2_ros.gpu_check.parts import run_parts
-from dav2_ros.gpu_check.session import Session, Settings
+from dav2_ros.gpu_check.session import CheckSession, CheckSettings
 
 
-def settings_for(device: str, quick: bool) -> Settings:
+def settings_for(device: str, quick: bool) -> CheckSettings:
     """Return what is checked on a device; on a CPU only enough to try the check itself."""
     if not device.startswith('cuda'):
         small = {'presets': ('vitt',), 'sizes': (56,), 'frame': (60, 80), 'chief': 'vitt', 'largest': 'vitt'}
         counts = {'runs': 5, 'measure_s': 0.05, 'matrix': 128, 'copied_mb': 1, 'repeats': 6, 'camera_s': 0.2}
         kinds = {'precisions': ('bf16', 'fp32'), 'batches': (1, 2), 'engines': ('torch',), 'cameras': 2}
-        return Settings(device, **small, **counts, **kinds)
+        return CheckSettings(device, **small, **counts, **kinds)
     if quick:
-        return Settings(device, presets=('vitt', 'vits'), sizes=(252,), precisions=('fp16', 'fp32'), largest='vits',
-                        runs=60, measure_s=0.4, repeats=50, camera_s=1.0)  # fmt: skip
-    return Settings(device)
+        return CheckSettings(device, presets=('vitt', 'vits'), sizes=(252,), precisions=('fp16', 'fp32'),
+                             largest='vits', runs=60, measure_s=0.4, repeats=50, camera_s=1.0)  # fmt: skip
+    return CheckSettings(device)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if ':' in asked.device:
         torch.cuda.set_device(asked.device)
-    session = Session(asked.out, asked.seconds, settings_for(asked.device, asked.quick), started_s)
+    session = CheckSession(asked.out, asked.seconds, settings_for(asked.device, asked.quick), started_s)
     timer = session.watch()
     with tempfile.TemporaryDirectory(prefix='dav2-gpu-check-') as cache:
         kept = os.environ.get('DAV2_CACHE')

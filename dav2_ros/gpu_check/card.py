@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the device is and what it can do at best: versions, matrix products, copies, attention."""
+"""Measure what the device can do at best: versions, matrix products, copies, attention."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 
 from dav2_ros.benchmark.machine import machine
 from dav2_ros.engines.backends.torch_engine import DTYPES
-from dav2_ros.gpu_check.session import Session
+from dav2_ros.gpu_check.session import CheckSession
 from dav2_ros.gpu_check.timing import device_ms
 
 COPIES, PRODUCTS = 10, 20
 ATTENTION_TOKENS, ATTENTION_HEADS, ATTENTION_WIDTH = 1814, 16, 64  # of vitl at 518x686
 
 
-def describe_card(result: dict, session: Session) -> None:
+def describe_card(result: dict, session: CheckSession) -> None:
     """Fill in versions and the card's own facts."""
     import torch
 
@@ -47,7 +47,7 @@ def nvidia_smi() -> str:
     return ''
 
 
-def measure_products(result: dict, session: Session) -> None:
+def measure_products(result: dict, session: CheckSession) -> None:
     """Measure the rate of a large matrix product in each precision, in FLOP/s."""
     import torch
 
@@ -63,7 +63,7 @@ def measure_products(result: dict, session: Session) -> None:
             rates[precision] = 2.0 * n**3 / (1e-3 * ms)
 
 
-def measure_copies(result: dict, session: Session) -> None:
+def measure_copies(result: dict, session: CheckSession) -> None:
     """Measure copies within the device, and to and from pinned memory, in bytes/s."""
     import torch
 
@@ -79,7 +79,7 @@ def measure_copies(result: dict, session: Session) -> None:
     result['download_bytes_s'] = host.numel() / (1e-3 * download_ms)
 
 
-def measure_attention(result: dict, session: Session) -> None:
+def measure_attention(result: dict, session: CheckSession) -> None:
     """Measure every implementation of fused attention at the shape of the largest network, in ms and FLOP/s."""
     import torch
     import torch.nn.functional as F
@@ -110,14 +110,21 @@ def _rate(ms: float, flops: float) -> dict[str, float]:
     return {'ms': round(ms, 4), 'flops_s': flops / (1e-3 * ms)}
 
 
-def try_device_memory(result: dict, session: Session) -> None:
+def try_device_memory(result: dict, session: CheckSession) -> None:
     """Try what the engines without PyTorch stand on: cuda-python's pinned pairs, streams and recorded graphs."""
-    from dav2_ros.engines.backends.device_memory import PinnedPair, Stream, call, cuda_runtime, gpu_index, gpu_name
+    from dav2_ros.engines.backends.device_memory import (
+        CudaStream,
+        PinnedBuffers,
+        call,
+        cuda_runtime,
+        gpu_index,
+        gpu_name,
+    )
 
     index = gpu_index(session.settings.device)
     result['gpu'] = gpu_name(index)
     call(cuda_runtime().cudaSetDevice(index))
-    stream, pair = Stream(), PinnedPair((3, 1000), np.float32)
+    stream, pair = CudaStream(), PinnedBuffers((3, 1000), np.float32)
     try:
         sent = np.arange(3000, dtype=np.float32).reshape(3, 1000)
         pair.host[...] = sent

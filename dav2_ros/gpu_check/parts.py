@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is checked in which order: first what decides whether a GPU can be used, last what completes the tables."""
+"""Order the parts: first what decides whether a GPU can be used, last what completes the tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from itertools import product
 
 from dav2_ros.gpu_check import card, serving, speed
-from dav2_ros.gpu_check.session import Session
-from dav2_ros.gpu_check.subjects import Subject, load
+from dav2_ros.gpu_check.session import CheckSession
+from dav2_ros.gpu_check.subjects import CheckSubject, load
 from dav2_ros.gpu_check.worker import measure_cameras, measure_compiled
 
 # Seconds that are left at least before a part begins: what it takes on an H100 with 16 cores, and some more.
@@ -18,15 +18,15 @@ NEEDS_S = {'vitt': 4.0, 'vits': 5.0, 'vitb': 8.0, 'vitl': 15.0}
 COMPILE_S, CAMERAS_S, SWAP_S = 45.0, 25.0, 20.0
 
 
-def run_parts(session: Session) -> None:
+def run_parts(session: CheckSession) -> None:
     """Run all parts within the session's time."""
     settings = session.settings
     chief, largest, real, half = settings.chief, settings.largest, settings.presets[0], settings.half
     small, large = settings.sizes[0], settings.sizes[-1]
     on_gpu = settings.device.startswith('cuda')
 
-    def subject(preset: str, size: int, precision: str = half, batch: int = 1) -> Subject:
-        return Subject(preset, size, precision, batch, settings.device, settings.frame)
+    def subject(preset: str, size: int, precision: str = half, batch: int = 1) -> CheckSubject:
+        return CheckSubject(preset, size, precision, batch, settings.device, settings.frame)
 
     def stages(preset: str, size: int) -> None:
         one = subject(preset, size)
@@ -68,7 +68,7 @@ def _needs(preset: str) -> float:
     return NEEDS_S.get(preset, NEEDS_S['vitl'])
 
 
-def _check(session: Session, subjects) -> None:
+def _check(session: CheckSession, subjects) -> None:
     """Check the engines of these subjects that have not been checked yet."""
     for one in subjects:
         name = f'engine {one.name}'
@@ -77,20 +77,20 @@ def _check(session: Session, subjects) -> None:
             session.run(name, needs_s, lambda r, one=one: speed.check_engine(r, session, one))
 
 
-def _first(settings, subject) -> Iterator[Subject]:
+def _first(settings, subject) -> Iterator[CheckSubject]:
     """Yield batch 1 of the small presets, and what other libraries are installed."""
     for preset, size, precision in product(settings.presets[:2], settings.sizes, settings.precisions):
         yield subject(preset, size, precision)
     for engine in settings.engines:
         if engine != 'torch':
             one = subject(settings.presets[0], settings.sizes[0])
-            yield Subject(one.preset, one.size, one.precision, 1, one.device, one.frame, engine)
+            yield CheckSubject(one.preset, one.size, one.precision, 1, one.device, one.frame, engine)
             if engine in ('onnxruntime', 'tensorrt') and find_spec(engine):
                 two = subject(settings.chief, settings.sizes[-1])
-                yield Subject(two.preset, two.size, two.precision, 1, two.device, two.frame, engine)
+                yield CheckSubject(two.preset, two.size, two.precision, 1, two.device, two.frame, engine)
 
 
-def _others(settings, subject) -> Iterator[Subject]:
+def _others(settings, subject) -> Iterator[CheckSubject]:
     """Yield everything else, cheap and telling first."""
     for batch, precision in product(settings.batches, settings.precisions):
         for preset, size in product(settings.presets, settings.sizes):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a check: what was aimed at and reached, every engine, every way, every stage."""
+"""Write the tables of a check: what was aimed at and reached, every engine, every way, every stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TARGET_MS, TARGET_TIMES, TARGET_SHARE, TARGET_OUTSIDE_MS, TARGET_CAMERAS = 3.0, 
 
 
 @dataclass(frozen=True)
-class Table:
+class CheckTable:
     """A title, column names and rows of text."""
 
     title: str
@@ -19,7 +19,7 @@ class Table:
     rows: Sequence[tuple[str, ...]]
 
 
-def tables(document: dict) -> list[Table]:
+def tables(document: dict) -> list[CheckTable]:
     """Return every table that the results fill, the targets first."""
     made = [_targets(document), _card(document), _engines(document), _ways(document), _stages(document)]
     return [table for table in [*made, _serving(document), _parts(document)] if table.rows]
@@ -29,7 +29,7 @@ def print_report(document: dict) -> None:
     """Print the tables, the targets last: there a terminal stands."""
     try:
         from rich.console import Console
-        from rich.table import Table as RichTable
+        from rich.table import CheckTable as RichTable
     except ImportError:
         print(markdown(document))
         return
@@ -68,7 +68,7 @@ def _of(document: dict, *path: str) -> float | None:
     return found if isinstance(found, (int, float)) else None
 
 
-def _targets(document: dict) -> Table:
+def _targets(document: dict) -> CheckTable:
     settings = document['settings']
     chief, half, size = settings['chief'], settings['precisions'][0], settings['sizes'][-1]
     ways = f'ways {chief} {size}'
@@ -87,7 +87,7 @@ def _targets(document: dict) -> Table:
         _target('cameras through one engine, times as many processes', _of(document, 'cameras, processes',
                 'one_engine_gains'), TARGET_CAMERAS, 'x'),
     ]  # fmt: skip
-    return Table('Targets', ('what', 'target', 'measured', 'reached'), rows)
+    return CheckTable('Targets', ('what', 'target', 'measured', 'reached'), rows)
 
 
 def _target(what: str, value: float | None, target: float, unit: str, at_most: bool = False) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def _target(what: str, value: float | None, target: float, unit: str, at_most: b
     return what, f'{sign} {target:g} {unit}'.strip(), '' if value is None else f'{value:.3g} {unit}'.strip(), reached
 
 
-def _card(document: dict) -> Table:
+def _card(document: dict) -> CheckTable:
     card, rows = _part(document, 'card'), []
     for name in ('card', 'compute_capability', 'memory_gb', 'nvidia_smi', 'cuda', 'cudnn', 'torch', 'python'):
         if card.get(name):
@@ -109,10 +109,10 @@ def _card(document: dict) -> Table:
     for name, rate in _part(document, 'attention').items():
         if isinstance(rate, dict):
             rows.append((f'attention {name}', f'{rate["ms"]:.3f} ms, {1e-12 * rate["flops_s"]:.1f} TFLOP/s'))
-    return Table('Card', ('what', 'found'), rows)
+    return CheckTable('Card', ('what', 'found'), rows)
 
 
-def _engines(document: dict) -> Table:
+def _engines(document: dict) -> CheckTable:
     rows = []
     for name, part in document['parts'].items():
         if name.startswith('engine '):
@@ -123,20 +123,20 @@ def _engines(document: dict) -> Table:
                 _number(part, 'open_s', '.1f'), _why_not(part),
             ))  # fmt: skip
     columns = ('engine', 'gate', 'p50 ms', 'p95 ms', 'error p50', 'p99', 'peak MB', 'opened s', 'why not')
-    return Table('Engines, whole calls', columns, rows)
+    return CheckTable('Engines, whole calls', columns, rows)
 
 
-def _ways(document: dict) -> Table:
+def _ways(document: dict) -> CheckTable:
     rows = []
     for part_name, part in document['parts'].items():
         eager = part.get('ways', {}).get('published, fp32', {}).get('p50_ms')
         for name, times in part.get('ways', {}).items():
             gain = f'{eager / times["p50_ms"]:.1f}x' if eager else ''
             rows.append((part_name, name, _number(times, 'p50_ms'), _number(times, 'p95_ms'), gain))
-    return Table('In turns', ('what', 'way', 'p50 ms', 'p95 ms', 'times faster'), rows)
+    return CheckTable('In turns', ('what', 'way', 'p50 ms', 'p95 ms', 'times faster'), rows)
 
 
-def _stages(document: dict) -> Table:
+def _stages(document: dict) -> CheckTable:
     rows = []
     for name, part in document['parts'].items():
         if 'stages_ms' in part:
@@ -148,10 +148,10 @@ def _stages(document: dict) -> Table:
             ))  # fmt: skip
     columns = ('what', 'stages, ms', 'host copy ms', 'all but the network ms', 'roofline ms', 'TFLOP/s',
                'of the product', 'of bandwidth')  # fmt: skip
-    return Table('Stages', columns, rows)
+    return CheckTable('Stages', columns, rows)
 
 
-def _serving(document: dict) -> Table:
+def _serving(document: dict) -> CheckTable:
     rows = []
     hidden = {'state', 'took_s', 'traceback', 'passed', 'reason'}
     for name in ('determinism', 'threads', 'swap', 'no memory', 'cameras, one engine', 'cameras, processes',
@@ -161,13 +161,13 @@ def _serving(document: dict) -> Table:
             verdict = {True: 'pass', False: 'FAIL'}.get(part.get('passed'), part['state'])
             facts = '; '.join(f'{key} {value}' for key, value in part.items() if key not in hidden)
             rows.append((name, verdict, part.get('reason') or facts))
-    return Table('Serving', ('what', 'result', 'found'), rows)
+    return CheckTable('Serving', ('what', 'result', 'found'), rows)
 
 
-def _parts(document: dict) -> Table:
+def _parts(document: dict) -> CheckTable:
     """List what was not done, and why."""
     rows = [(n, p['state'], str(p.get('reason', ''))) for n, p in document['parts'].items() if p['state'] != 'done']
-    return Table('Not run, refused or failed', ('part', 'state', 'why'), rows)
+    return CheckTable('Not run, refused or failed', ('part', 'state', 'why'), rows)
 
 
 def _why_not(part: dict) -> str:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a robot does with engines: hours of frames, several engines, a swap while serving, memory that runs out."""
+"""Check engines as a robot uses them: hours of frames, several engines, a swap while serving, memory that runs out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from dav2_ros.engines.engine import Engine, EngineError
-from dav2_ros.engines.hot_swap import EngineSupply
+from dav2_ros.engines.hot_swap import SwappableEngine
 from dav2_ros.engines.selection.accuracy_gate import REPEAT, TOLERANCES
 from dav2_ros.engines.selection.reference import reference
-from dav2_ros.gpu_check.session import Session
-from dav2_ros.gpu_check.subjects import Subject
+from dav2_ros.gpu_check.session import CheckSession
+from dav2_ros.gpu_check.subjects import CheckSubject
 from dav2_ros.gpu_check.timing import call_ms, summary
 
 SWAP_PATIENCE_S = 25.0  # CPU reference, two engines and their races
@@ -23,7 +23,7 @@ FRAMES_AFTER = 20  # of the better engine, once it is there
 TINY_MB = 64  # more than is allocated: what is left for an engine that has to run out of memory
 
 
-def check_determinism(result: dict, session: Session, subject: Subject) -> None:
+def check_determinism(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Give two pictures in turn, many times: the bits that come out may not depend on when."""
     pictures = subject.pictures()
     pair = [pictures, np.ascontiguousarray(pictures[:, ::-1])]
@@ -43,11 +43,11 @@ def _change(depth_m: np.ndarray, wanted_m: np.ndarray) -> float:
     return float(np.abs(depth_m - wanted_m).max() / max(float(wanted_m.max()), 1e-9))
 
 
-def _allowed(subject: Subject) -> float:
+def _allowed(subject: CheckSubject) -> float:
     return REPEAT[subject.device.partition(':')[0]]
 
 
-class Server(threading.Thread):
+class EngineServer(threading.Thread):
     """A camera that asks one engine for the same depth again and again, until it is told to stop."""
 
     def __init__(self, engine: Engine, pictures: np.ndarray, wanted_m: np.ndarray) -> None:
@@ -76,12 +76,12 @@ class Server(threading.Thread):
         return facts | {'longest_ms': round(self.longest_ms, 2)}
 
 
-def check_threads(result: dict, session: Session, one: Subject, other: Subject) -> None:
+def check_threads(result: dict, session: CheckSession, one: CheckSubject, other: CheckSubject) -> None:
     """Let two engines serve on two threads, and open a third one meanwhile: each gives what it gave alone."""
     third = replace(other, precision='fp32')
     with one.describe() as first, other.describe() as second:
         wanted = [engine.infer(s.pictures()).copy() for engine, s in ((first, one), (second, other))]
-        servers = [Server(e, s.pictures(), m) for e, s, m in zip((first, second), (one, other), wanted)]
+        servers = [EngineServer(e, s.pictures(), m) for e, s, m in zip((first, second), (one, other), wanted)]
         for server in servers:
             server.start()
         time.sleep(session.settings.camera_s / 2)
@@ -98,14 +98,14 @@ def check_threads(result: dict, session: Session, one: Subject, other: Subject) 
     result['passed'] = right and 'opening' not in result
 
 
-def check_swap(result: dict, session: Session, subject: Subject) -> None:
+def check_swap(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Serve with what opens at once while better engines are built and proved, and take the best between two frames."""
     said: list[str] = []
     spec = replace(subject.spec, precision='auto', batch=1)
     picture = subject.pictures()[:1]
     wanted_m = subject.plan.undo(reference(subject.checkpoint, subject.plan)[0])
     limit = TOLERANCES['fp16']
-    supply = EngineSupply(subject.checkpoint, 'torch', spec, background=True, say=said.append, warn=said.append)
+    supply = SwappableEngine(subject.checkpoint, 'torch', spec, background=True, say=said.append, warn=said.append)
     end_s = time.monotonic() + min(SWAP_PATIENCE_S, max(3.0, session.left_s - 5.0))
     served: dict[str, int] = {}
     errors, gaps_ms, last_s, frames_after = [], [], time.perf_counter(), 0
@@ -130,7 +130,7 @@ def check_swap(result: dict, session: Session, subject: Subject) -> None:
     result['passed'] = swapped and not result['failure'] and max(errors) <= limit.p50
 
 
-def check_no_memory(result: dict, session: Session, subject: Subject) -> None:
+def check_no_memory(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Leave an engine too little memory: one sentence, nothing kept, and the next one opens."""
     import torch
 
@@ -153,7 +153,7 @@ def check_no_memory(result: dict, session: Session, subject: Subject) -> None:
     result['passed'] = bool(result['sentence']) and is_sentence and result['opens_again'] and result['kept_mb'] < 1.0
 
 
-def measure_batch(result: dict, session: Session, subject: Subject) -> None:
+def measure_batch(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Measure the frames/s of several cameras through one engine."""
     pictures = subject.pictures()
     with subject.describe() as engine:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One run of the check: its parts within the seconds there are, each written to disk as soon as it is done."""
+"""Run the parts within the seconds there are, each written to disk as soon as it is done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRACE_LINES = 14
 
 
 @dataclass(frozen=True)
-class Settings:
+class CheckSettings:
     """What is checked, and where.
 
     Args:
@@ -59,7 +59,7 @@ class Settings:
         return self.precisions[0]
 
 
-class Session:
+class CheckSession:
     """The results so far, and the clock.
 
     Args:
@@ -69,7 +69,7 @@ class Session:
         started_s: on the monotonic clock, by default now.
     """
 
-    def __init__(self, folder: Path, seconds: float, settings: Settings, started_s: float | None = None) -> None:
+    def __init__(self, folder: Path, seconds: float, settings: CheckSettings, started_s: float | None = None) -> None:
         self.folder, self.seconds, self.settings = folder, seconds, settings
         self.parts: dict[str, dict] = {}
         self.children: list[subprocess.Popen] = []

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every engine through the gate, and how long it takes: whole, in stages, and beside the published way."""
+"""Take every engine through the gate, and time it: whole, in stages, and beside the published way."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 
 import numpy as np
 
-from dav2_ros.benchmark.baselines import Eager
-from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.benchmark.baselines import EagerBaseline
+from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.backends.torch_cuda_engine import TorchCudaEngine
 from dav2_ros.engines.engine import Engine
 from dav2_ros.engines.selection import accuracy_gate
 from dav2_ros.gpu_check.roofline import roofline
-from dav2_ros.gpu_check.session import Session
-from dav2_ros.gpu_check.subjects import Subject
+from dav2_ros.gpu_check.session import CheckSession
+from dav2_ros.gpu_check.subjects import CheckSubject
 from dav2_ros.gpu_check.timing import call_ms, device_ms, in_turns_ms, summary
 
 ROUNDS = 12
@@ -23,7 +23,7 @@ STAGE_CALLS = 50
 KERNELS = 25  # of a profile: those that take most
 
 
-def check_engine(result: dict, session: Session, subject: Subject) -> None:
+def check_engine(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Open an engine, prove it, time whole calls and note the memory that it took at most."""
     import torch
 
@@ -48,7 +48,7 @@ def check_engine(result: dict, session: Session, subject: Subject) -> None:
             result['reserved_mb'] = round(torch.cuda.max_memory_reserved() * 1e-6, 1)
 
 
-def compare_ways(result: dict, session: Session, subject: Subject) -> None:
+def compare_ways(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Alternate our engine, with and without its graph and in fp32, with the published way in fp32 and autocast."""
     settings, device, pictures = session.settings, subject.device, subject.pictures()
     bgr = np.ascontiguousarray(pictures[..., ::-1])  # what cv2.imread gives, and the published code takes
@@ -56,11 +56,11 @@ def compare_ways(result: dict, session: Session, subject: Subject) -> None:
     ours = {f'engine {subject.precision}': subject.describe()}
     if device.startswith('cuda'):
         ours[f'engine {subject.precision}, no graph'] = TorchCudaEngine(checkpoint, subject.spec, device, False)
-        fp32 = Subject(subject.preset, subject.size, 'fp32', subject.batch, device, subject.frame)
+        fp32 = CheckSubject(subject.preset, subject.size, 'fp32', subject.batch, device, subject.frame)
         ours['engine fp32'] = fp32.describe()
     theirs = {
-        'published, fp32': Eager(checkpoint, plan, device),
-        'published, autocast': Eager(checkpoint, plan, device, autocast=True),
+        'published, fp32': EagerBaseline(checkpoint, plan, device),
+        'published, autocast': EagerBaseline(checkpoint, plan, device, autocast=True),
     }
     calls, opened, absent = {}, [], result.setdefault('absent', {})
     try:
@@ -82,7 +82,7 @@ def _call(way, pictures: np.ndarray):
     return (lambda: way.infer(pictures)) if hasattr(way, 'infer') else (lambda: way(pictures))
 
 
-def measure_stages(result: dict, session: Session, subject: Subject) -> None:
+def measure_stages(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Time copies, preparation, network and finish apart; relate the network to its arithmetic."""
     settings = session.settings
     with subject.describe() as engine:
@@ -96,7 +96,7 @@ def measure_stages(result: dict, session: Session, subject: Subject) -> None:
     _relate(result, session, subject, 1e-3 * stages['network'])
 
 
-def _relate(result: dict, session: Session, subject: Subject, network_s: float) -> None:
+def _relate(result: dict, session: CheckSession, subject: CheckSubject, network_s: float) -> None:
     """Add FLOP/s and bytes/s of the network, and their shares of what was measured on this device."""
     plan, itemsize = subject.plan, 4 if subject.precision == 'fp32' else 2
     is_folded = subject.device.startswith('cuda')
@@ -114,7 +114,7 @@ def _relate(result: dict, session: Session, subject: Subject, network_s: float) 
         result['memory_bound_share'] = work.memory_share(flops_s, bytes_s)
 
 
-def _host_stages(engine: HostEngine, pictures: np.ndarray) -> dict[str, float]:
+def _host_stages(engine: CpuEngine, pictures: np.ndarray) -> dict[str, float]:
     """Time the same stages of an engine of the CPU."""
     picture = pictures[0]
     image = engine._resizer.apply(picture)[None].copy()
@@ -128,7 +128,7 @@ def _host_stages(engine: HostEngine, pictures: np.ndarray) -> dict[str, float]:
     return {name: len(pictures) * device_ms(call, 5, 'cpu') for name, call in calls.items()}
 
 
-def profile(result: dict, session: Session, subject: Subject) -> None:
+def profile(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """List the kernels of one picture that take most, without a graph: name, ms, launches."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record

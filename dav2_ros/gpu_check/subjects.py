@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is checked: weights that need no download, plans, pictures, engines."""
+"""Make what is checked: weights that need no download, plans, pictures, engines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dav2_ros.models.registry import BUNDLED
 
 
 @dataclass(frozen=True)
-class Subject:
+class CheckSubject:
     """An engine to be checked."""
 
     preset: str

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured in processes of its own: a camera with an engine to itself, and torch.compile, which may not end.
+"""Measure in processes of their own: a camera with an engine to itself, and torch.compile, which may not end.
 
 `python -m dav2_ros.gpu_check.worker JOB`, a JSON object; a line of JSON comes out.
 """
@@ -17,15 +17,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from dav2_ros.gpu_check.session import Session
-from dav2_ros.gpu_check.subjects import Subject
+from dav2_ros.gpu_check.session import CheckSession
+from dav2_ros.gpu_check.subjects import CheckSubject
 from dav2_ros.gpu_check.timing import in_turns_ms, summary
 
 START_S = 45.0  # PyTorch, CUDA and an engine
 READY = 'ready'
 
 
-def measure_cameras(result: dict, session: Session, subject: Subject) -> None:
+def measure_cameras(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Measure the frames/s of several processes, each with one camera and an engine of its own, at the same time."""
     settings = session.settings
     job = {'work': 'camera', 'subject': asdict(subject), 'seconds': settings.camera_s}
@@ -52,7 +52,7 @@ def measure_cameras(result: dict, session: Session, subject: Subject) -> None:
         result['one_engine_gains'] = batch / result['frames_s']
 
 
-def measure_compiled(result: dict, session: Session, subject: Subject) -> None:
+def measure_compiled(result: dict, session: CheckSession, subject: CheckSubject) -> None:
     """Measure torch.compile beside our engine, in turns, within the time that is left."""
     job = {'work': 'compile', 'subject': asdict(subject), 'seconds': session.settings.measure_s}
     with tempfile.TemporaryFile('w+') as errors:
@@ -68,7 +68,7 @@ def measure_compiled(result: dict, session: Session, subject: Subject) -> None:
             child.wait()
 
 
-def _start(session: Session, job: dict, errors) -> subprocess.Popen:
+def _start(session: CheckSession, job: dict, errors) -> subprocess.Popen:
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get('PYTHONPATH')])]
     child = subprocess.Popen(
         [sys.executable, '-m', 'dav2_ros.gpu_check.worker', json.dumps(job)],
@@ -102,7 +102,7 @@ def _wait_for_lines(children: list[subprocess.Popen], seconds: float) -> list[st
     return [lines[k] for k in range(len(children))]
 
 
-def camera(subject: Subject, seconds: float) -> dict:
+def camera(subject: CheckSubject, seconds: float) -> dict:
     """Open an engine, wait for a line, and serve."""
     pictures = subject.pictures()
     with subject.describe() as engine:
@@ -117,7 +117,7 @@ def camera(subject: Subject, seconds: float) -> dict:
         return {'frames': frames, 'seconds': time.perf_counter() - started_s}
 
 
-def compiled(subject: Subject, seconds: float) -> dict:
+def compiled(subject: CheckSubject, seconds: float) -> dict:
     """Compile the network with everything around it, and measure it beside our engine, whole calls of both."""
     import numpy as np
     import torch
@@ -153,7 +153,7 @@ def main() -> None:
     """Do the job of the command line."""
     job = json.loads(sys.argv[1])
     facts = job['subject']
-    subject = Subject(**{**facts, 'frame': tuple(facts['frame'])})
+    subject = CheckSubject(**{**facts, 'frame': tuple(facts['frame'])})
     work = {'camera': camera, 'compile': compiled}[job['work']]
     answer = json.dumps(work(subject, job['seconds']))
     print(answer, flush=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""CameraInfo to Camera, and what the camera_info of depth says. Regions of interest and binning end here.
+"""Convert CameraInfo to Camera, and describe depth as a CameraInfo. Regions of interest and binning end here.
 
 A CameraInfo is anything with the fields of that message, whether rclpy made it or a recording did.
 """

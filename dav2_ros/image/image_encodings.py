@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How pixels lie in image messages: raw and compressed pictures, and depth.
+"""Decode the pixels of image messages: raw and compressed pictures, and depth.
 
 A message is anything with the fields of sensor_msgs/Image or CompressedImage, whether rclpy made it or a recording did.
 Errors are ValueError, one sentence.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures as a pinhole would have taken them: lens distortion undone, fisheyes cut to a view that a model can bear."""
+"""Rectify frames: undo lens distortion, and cut a fisheye to a view that a model can bear."""
 
 from __future__ import annotations
 
@@ -66,6 +66,25 @@ class Rectifier:
         return cv2.remap(rgb, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
+def rectified_pixels(
+    pixels: np.ndarray, camera: Camera, target: Camera, rotation: np.ndarray | None = None
+) -> np.ndarray:
+    """Return where what whole pixels (N, 2) of a camera show lies in its picture rectified to `target`, (N, 2) u, v.
+
+    NaN where that is behind the target, or the lens model knows no ray.
+    """
+    u, v = np.rint(pixels).astype(np.intp).T
+    rays = np.column_stack([camera.rays()[v, u], np.ones(len(u))]).astype(np.float64)
+    if rotation is not None:
+        rays = rays @ np.asarray(rotation, np.float64).T
+    return target.project(rays)
+
+
+def rotation_of(info: Any) -> np.ndarray | None:
+    """Return R (3, 3) of a CameraInfo; None where nobody has calibrated it."""
+    return np.reshape(info.r, (3, 3)) if any(info.r) else None
+
+
 def _one_ray_each(camera: Camera, rays: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """Tell where the pixel that a ray falls on belongs to it: outside its calibrated field a polynomial folds back.
 
@@ -112,8 +131,7 @@ class Rectification:
             return
         calibrated = camera_from_info(info, True) if info.p[0] else None
         target = pinhole_view(camera, self._max_hfov_rad, calibrated)
-        rotation = np.reshape(info.r, (3, 3)) if any(info.r) else None
-        self._rectifier = Rectifier(camera, target, rotation)
+        self._rectifier = Rectifier(camera, target, rotation_of(info))
         seen = self._rectifier.seen
         self._seen = None if seen.all() else seen
         self._projection = np.hstack([target.k, np.zeros((3, 1))])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a picture to the network's grid, and from its depth back to the picture: both directions in one object."""
+"""Resize a picture to the network's grid, and its depth back to the picture: both directions in one object."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets to look at: rows of picture, depth, truth and error, and clouds beside the pictures they were made from."""
+"""Draw sheets to look at: rows of picture, depth, truth and error, and clouds beside their pictures."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.cloud.cloud import CloudMaker
+from dav2_ros.cloud.cloud import CloudMaker, coloured_at
 from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.depth.colour import colourise, greyscale
 from dav2_ros.files.atomic import write_file
@@ -44,7 +44,8 @@ class DepthFiles:
     cloud: CloudOptions = field(default_factory=CloudOptions)
 
     def write(self, name: Path, rgb: np.ndarray, depth: DepthMap) -> None:
-        """Write them, each beside and then renamed; raises OSError."""
+        """Write them, each beside and then renamed, with the picture at the size of its depth; raises OSError."""
+        rgb = coloured_at(depth, rgb)
         stem = str(self.out / name)
         Path(stem).parent.mkdir(parents=True, exist_ok=True)
         if self.npy:

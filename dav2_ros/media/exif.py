@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one thing that a depth estimate needs from a photo's EXIF: the focal length (CIPA DC-008, Exif 2.32)."""
+"""Read the focal length of a photo's EXIF (CIPA DC-008, Exif 2.32)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Photos in, depth files out. A file under its own name is always whole."""
+"""Read photos, write depth files. A file under its own name is always whole."""
 
 from __future__ import annotations
 

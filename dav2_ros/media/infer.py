@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dav2_ros.camera import Camera
+from dav2_ros.cloud.cloud import coloured_at
 from dav2_ros.estimator import DepthEstimator
-from dav2_ros.files.prefetch import Behind, ahead
-from dav2_ros.frames import DepthMap, Frame
+from dav2_ros.files.prefetch import BackgroundWriter, prefetch
+from dav2_ros.frames import Frame
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import MediaError, Photo, check_shape, read_photo
-from dav2_ros.media.sources import Source
-from dav2_ros.media.video import Clip, VideoFile
+from dav2_ros.media.sources import MediaSource
+from dav2_ros.media.video import VideoClip, VideoFile
 from dav2_ros.parameter import replaced
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.pipeline import DepthPipeline, DepthResult
@@ -64,9 +65,9 @@ class InferenceJob:
             *columns, console=console, transient=True, disable=not console.is_terminal
         )
 
-    def run(self, estimator: DepthEstimator, sources: list[Source | MediaError], say: Say) -> None:
+    def run(self, estimator: DepthEstimator, sources: list[MediaSource | MediaError], say: Say) -> None:
         """Estimate the pictures, then the videos; `say` gets a line for each. Raises EngineError, OSError."""
-        videos = [source for source in sources if isinstance(source, Source) and source.is_video]
+        videos = [source for source in sources if isinstance(source, MediaSource) and source.is_video]
         self._photos(estimator, [source for source in sources if source not in videos], say)
         for video in videos:
             try:
@@ -74,26 +75,29 @@ class InferenceJob:
             except MediaError as error:
                 self.failures.append(str(error))
 
-    def _photos(self, estimator: DepthEstimator, photos: list[Source | MediaError], say: Say) -> None:
+    def _photos(self, estimator: DepthEstimator, photos: list[MediaSource | MediaError], say: Say) -> None:
         if not photos:
             return
-        files, pipeline = self._files, self._apart(estimator)
+        files, pipeline = self._files, picture_pipeline(self._params, estimator)
         if self._fit_range:
             read = self._read(photos[:: math.ceil(len(photos) / SAMPLES)])
             frames = (photo.frame for _, photo in read if isinstance(photo, Photo))
             files = dataclasses.replace(files, style=_fitted(files.style, pipeline, frames))
-        with Behind(WRITERS) as behind, ahead(self._read(photos), 2) as read, self._progress as progress:
+        with BackgroundWriter(WRITERS) as behind, prefetch(self._read(photos), 2) as read, self._progress as progress:
             task = progress.add_task('pictures', total=len(photos))
             for source, photo in read:
                 if isinstance(photo, MediaError):
                     self.failures.append(str(photo))
                 else:
+                    pipeline.reset()
                     result = self._estimate(pipeline, photo.frame)
                     _say_all(say, behind.call(_write, files, source, photo, result))
                 progress.advance(task)
             _say_all(say, behind.rest())
 
-    def _read(self, photos: Iterable[Source | MediaError]) -> Iterator[tuple[Source | None, Photo | MediaError]]:
+    def _read(
+        self, photos: Iterable[MediaSource | MediaError]
+    ) -> Iterator[tuple[MediaSource | None, Photo | MediaError]]:
         for source in photos:
             try:
                 if isinstance(source, MediaError):
@@ -102,36 +106,33 @@ class InferenceJob:
             except MediaError as error:
                 yield None, error
 
-    def _apart(self, estimator: DepthEstimator) -> DepthPipeline:
-        """Make a pipeline for pictures that know nothing of each other."""
-        return DepthPipeline(replaced(self._params, {'steady': 'none'}), estimator)
-
     def _estimate(self, pipeline: DepthPipeline, frame: Frame) -> DepthResult:
         if pipeline.estimator.engine is None:  # the first waits until its engine is proved
             with self.status:
-                pipeline.estimator.prepare(*frame.rgb.shape[:2], frame.camera)
+                return pipeline.process(frame)
         return pipeline.process(frame)
 
-    def _video(self, estimator: DepthEstimator, source: Source, say: Say) -> None:
+    def _video(self, estimator: DepthEstimator, source: MediaSource, say: Say) -> None:
         files, pipeline = self._files, DepthPipeline(self._params, estimator)
         path = files.out / source.name.with_name(f'{source.name.name}_depth.mp4')
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
-            clip = opened.enter_context(Clip(source.path))
+            clip = opened.enter_context(VideoClip(source.path))
             if self._fit_range:
                 frames = self._glance(source)
-                files = dataclasses.replace(files, style=_fitted(files.style, self._apart(estimator), frames))
+                apart = picture_pipeline(self._params, estimator)
+                files = dataclasses.replace(files, style=_fitted(files.style, apart, frames))
             file = opened.enter_context(VideoFile(path, clip.rate, source.path))
-            pictures = opened.enter_context(ahead(clip))
-            behind = opened.enter_context(Behind(1))
+            pictures = opened.enter_context(prefetch(clip))
+            behind = opened.enter_context(BackgroundWriter(1))
             progress = opened.enter_context(self._progress)
             task, done = progress.add_task(source.path.name, total=clip.length), 0
             for picture in pictures:
                 frame = self._frame(picture.rgb, source.path, picture.time_s)
-                depth = self._estimate(pipeline, frame).depth
-                behind.call(_append, file, files.style, frame.rgb, depth, picture.time_s)
+                result = self._estimate(pipeline, frame)
+                behind.call(_append, file, files.style, result, picture.time_s)
                 if self._frames:
-                    behind.call(files.write, source.name / f'{done:06d}', frame.rgb, depth)
+                    behind.call(files.write, source.name / f'{done:06d}', result.frame.rgb, result.depth)
                 done += 1
                 progress.advance(task)
             behind.rest()
@@ -146,18 +147,26 @@ class InferenceJob:
         height, width = check_shape(rgb, path)
         return Frame(rgb, Camera.from_hfov(width, height, math.radians(self._hfov_deg)), round(1e9 * time_s))
 
-    def _glance(self, source: Source) -> Iterator[Frame]:
+    def _glance(self, source: MediaSource) -> Iterator[Frame]:
         """Yield frames from all over a video."""
-        with Clip(source.path) as clip:
+        with VideoClip(source.path) as clip:
             every = max(1, (clip.length or 0) // SAMPLES)
             for number, picture in enumerate(clip):
                 if number % every == 0:
                     yield self._frame(picture.rgb, source.path, picture.time_s)
 
 
+def picture_pipeline(params: OfflineParameters, estimator: DepthEstimator) -> DepthPipeline:
+    """Make a pipeline for pictures that know nothing of each other: call `reset` before each."""
+    return DepthPipeline(replaced(params, {'steady': 'none'}), estimator)
+
+
 def _fitted(style: ColourStyle, pipeline: DepthPipeline, frames: Iterable[Frame]) -> ColourStyle:
     """Return colours from the nearest to the farthest metres of frames, but for the last percent on each side."""
-    maps = [pipeline.process(frame).depth.z_m[::4, ::4] for frame in frames]
+    maps = []
+    for frame in frames:
+        pipeline.reset()
+        maps.append(pipeline.process(frame).depth.z_m[::4, ::4])
     known_m = np.concatenate([z_m[np.isfinite(z_m)] for z_m in maps]) if maps else np.empty(0)
     if not known_m.size:
         return style
@@ -165,11 +174,11 @@ def _fitted(style: ColourStyle, pipeline: DepthPipeline, frames: Iterable[Frame]
     return dataclasses.replace(style, near_m=near_m, far_m=max(far_m, 1.01 * near_m))
 
 
-def _write(files: DepthFiles, source: Source, photo: Photo, result: DepthResult) -> str:
+def _write(files: DepthFiles, source: MediaSource, photo: Photo, result: DepthResult) -> str:
     """Write the files of a picture, and return the line about it."""
     z_m = result.depth.z_m
-    files.write(source.name, photo.frame.rgb, result.depth)
-    camera, known_m = photo.frame.camera, z_m[np.isfinite(z_m)]
+    files.write(source.name, result.frame.rgb, result.depth)
+    camera, known_m = result.frame.camera, z_m[np.isfinite(z_m)]
     spread = '{:.2f} to {:.2f} m'.format(*np.percentile(known_m, (1, 99))) if known_m.size else 'beyond range'
     return (
         f'{source.path}: {camera.width}x{camera.height}, field of view {math.degrees(camera.hfov_rad):.1f} deg '
@@ -177,8 +186,8 @@ def _write(files: DepthFiles, source: Source, photo: Photo, result: DepthResult)
     )
 
 
-def _append(file: VideoFile, style: ColourStyle, rgb: np.ndarray, depth: DepthMap, time_s: float) -> None:
-    file.write(style.paint(rgb, depth.z_m), time_s)
+def _append(file: VideoFile, style: ColourStyle, result: DepthResult, time_s: float) -> None:
+    file.write(style.paint(coloured_at(result.depth, result.frame.rgb), result.depth.z_m), time_s)
 
 
 def _say_all(say: Say, lines: Iterable[str]) -> None:

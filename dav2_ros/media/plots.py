@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of what clouds and confidence are worth."""
+"""Draw what clouds and confidence are worth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dav2_ros.evaluation.sparsification import SHARES, Sparsification
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
 from dav2_ros.media.images import write_png
-from dav2_ros.media.point_render import Eye, splat
+from dav2_ros.media.point_render import Viewpoint, splat
 
 COLOURS = ('#c2410c', '#1d4ed8', '#5b6475')
 
@@ -39,7 +39,7 @@ def draw_sparsification(curves: Mapping[str, Sparsification], path: Path, *, tit
 
 def draw_clouds(frame: Frame, z_m: np.ndarray, path: Path, *, far_m: float = 9.0) -> None:
     """Draw a cloud from above and beside the camera, with its flying points and without; write a PNG."""
-    eye = Eye((2.2, -1.6, -0.6), (0.0, 0.3, 3.4), width=480, height=390, hfov_rad=1.05)
+    eye = Viewpoint((2.2, -1.6, -0.6), (0.0, 0.3, 3.4), width=480, height=390, hfov_rad=1.05)
     drawn = []
     for name, remove in (('all points', False), ('without flying points', True)):
         points = make_cloud(DepthMap(z_m, frame.camera), frame.rgb, remove_flying=remove, max_range_m=far_m)

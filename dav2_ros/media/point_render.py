@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of a point cloud in NumPy: every point a small square that faces the eye, nearest in front."""
+"""Render a point cloud in NumPy: every point a small square that faces the viewer, nearest in front."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_RADIUS_PX = 8
 
 
 @dataclass(frozen=True)
-class Eye:
+class Viewpoint:
     """Where a cloud is looked at from, in the cloud's optical frame (x right, y down, z forward), and how large."""
 
     at_m: tuple[float, float, float]
@@ -35,15 +35,17 @@ class Eye:
         return np.stack([right, np.cross(forward, right), forward])
 
 
-def raised(points_m: np.ndarray, **size: float) -> Eye:
+def raised(points_m: np.ndarray, **size: float) -> Viewpoint:
     """Choose an eye above and to the right of the camera, that looks at the middle of the nearer points (N, 3)."""
     near_m = points_m[points_m[:, 2] <= np.percentile(points_m[:, 2], 70)]
     x, y, reach_m = np.median(near_m, axis=0)
-    return Eye((x + 0.4 * reach_m, -0.55 * reach_m, -0.6 * reach_m), (x, y - 0.1 * reach_m, 1.1 * reach_m), **size)
+    return Viewpoint(
+        (x + 0.4 * reach_m, -0.55 * reach_m, -0.6 * reach_m), (x, y - 0.1 * reach_m, 1.1 * reach_m), **size
+    )
 
 
 def splat(
-    points_m: np.ndarray, rgb: np.ndarray, eye: Eye, *, spread_m: np.ndarray, background: tuple[int, int, int]
+    points_m: np.ndarray, rgb: np.ndarray, eye: Viewpoint, *, spread_m: np.ndarray, background: tuple[int, int, int]
 ) -> np.ndarray:
     """Draw points (N, 3) with colours (N, 3) uint8; returns (H, W, 3) uint8.
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of a calibration: how far off each known distance was, and is."""
+"""Draw a calibration: how far off each known distance was, and is."""
 
 from __future__ import annotations
 

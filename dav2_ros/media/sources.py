@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a command line names: pictures and videos, folders of them, and lists of them in text files."""
+"""Find what a command line names: pictures and videos, folders of them, and lists of them in text files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VIDEOS = frozenset('.mp4 .m4v .mov .mkv .avi .webm .mpg .mpeg .ts .mts .m2ts .wm
 
 
 @dataclass(frozen=True)
-class Source:
+class MediaSource:
     """A file to estimate depth of, and what its results are called."""
 
     path: Path
@@ -27,7 +27,7 @@ class Source:
         return self.path.suffix.lower() in VIDEOS
 
 
-def find(named: Iterable[Path], out: Path) -> Iterator[Source | MediaError]:
+def find(named: Iterable[Path], out: Path) -> Iterator[MediaSource | MediaError]:
     """Yield each picture and video, in order, and an error for each name that leads to none.
 
     A folder stands for the pictures and videos below it, by their suffixes, and its results lie in folders like its
@@ -36,34 +36,34 @@ def find(named: Iterable[Path], out: Path) -> Iterator[Source | MediaError]:
     """
     first: dict[Path, Path] = {}
     for source in _find(named, out):
-        if isinstance(source, Source) and first.setdefault(source.name, source.path) is not source.path:
+        if isinstance(source, MediaSource) and first.setdefault(source.name, source.path) is not source.path:
             other = first[source.name]
             yield MediaError(f'{source.path} would replace the results of {other}: rename it, or choose another --out.')
         else:
             yield source
 
 
-def _find(named: Iterable[Path], out: Path) -> Iterator[Source | MediaError]:
+def _find(named: Iterable[Path], out: Path) -> Iterator[MediaSource | MediaError]:
     for path in named:
         if path.is_dir():
             yield from _below(path, out.resolve())
         elif path.suffix.lower() == '.txt':
             yield from _listed(path)
         else:
-            yield Source(path, Path(path.stem))
+            yield MediaSource(path, Path(path.stem))
 
 
-def _below(folder: Path, out: Path) -> Iterator[Source | MediaError]:
+def _below(folder: Path, out: Path) -> Iterator[MediaSource | MediaError]:
     found = sorted(p for p in folder.rglob('*') if p.suffix.lower() in PICTURES | VIDEOS and p.is_file())
     if folder.resolve() != out:
         found = [p for p in found if out not in p.resolve().parents]
     if not found:
         yield MediaError(f'{folder} holds no picture and no video ({_suffixes(PICTURES)}; {_suffixes(VIDEOS)}).')
     for path in found:
-        yield Source(path, path.relative_to(folder).with_suffix(''))
+        yield MediaSource(path, path.relative_to(folder).with_suffix(''))
 
 
-def _listed(file: Path) -> Iterator[Source | MediaError]:
+def _listed(file: Path) -> Iterator[MediaSource | MediaError]:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -75,7 +75,7 @@ def _listed(file: Path) -> Iterator[Source | MediaError]:
     for name in names:
         path = Path(name)
         beside = file.parent / path
-        yield Source(beside if not path.exists() and beside.exists() else path, Path(path.stem))
+        yield MediaSource(beside if not path.exists() and beside.exists() else path, Path(path.stem))
 
 
 def _suffixes(suffixes: Iterable[str]) -> str:

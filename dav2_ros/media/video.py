@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Videos as frames, and frames as a video with the sound of the first; PyAV does the work."""
+"""Read videos as frames, and write frames as a video with the sound of the first; PyAV does the work."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CRF = '18'  # of x264: no loss that eyes see
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class VideoFrame:
     """One frame of a video."""
 
     rgb: np.ndarray  # (H, W, 3) uint8, upright
     time_s: float
 
 
-class Clip:
+class VideoClip:
     """A video, open for reading. Raises MediaError, one sentence, for a file that is none.
 
     What ends in the middle gives the frames before that; `damage` says then what was wrong.
@@ -39,7 +39,7 @@ class Clip:
         self.path = path
         self.damage = ''
 
-    def __enter__(self) -> Clip:
+    def __enter__(self) -> VideoClip:
         av = _av()
         try:
             self._file = av.open(str(self.path), metadata_errors='replace')
@@ -63,14 +63,14 @@ class Clip:
             return self._stream.frames
         return round(self._file.duration / 1e6 * self.rate) if self._file.duration else None
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         av, late = _av(), 0.0
         try:
             for frame in self._file.decode(self._stream):
                 time_s = frame.time if frame.time is not None else late
                 late = time_s + float(1 / self.rate)
                 rgb = frame.to_ndarray(format='rgb24')
-                yield Picture(np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90))), time_s)
+                yield VideoFrame(np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90))), time_s)
         except (av.FFmpegError, OSError, ValueError) as error:
             self.damage = f'{self.path} is damaged after {late:.1f} s ({_reason(error)}).'
 

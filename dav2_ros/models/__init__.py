@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights: what we know about them (registry), reading and writing them safely (checkpoints), getting them (fetch)."""
+"""Know weights (registry), read and write them safely (checkpoints), get them (fetch)."""

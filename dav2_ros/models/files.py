@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tensors in a file of weights, read without running code that may be in it."""
+"""Read the tensors of a file of weights without running code that may be in it."""
 
 from __future__ import annotations
 

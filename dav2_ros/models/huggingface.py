@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The names that transformers gives the same tensors (its convert_depth_anything_to_hf.py), mapped to the published.
+"""Map the names that transformers gives the same tensors (convert_depth_anything_to_hf.py) to the published.
 
 Its files split the attention's qkv in three. Releases up to 4 call the parts attention.attention.query and
 attention.output.dense, later ones attention.q_proj and attention.o_proj; both are read.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a set of weights is: the facts that its tensors cannot tell.
+"""Describe a set of weights: the facts that its tensors cannot tell.
 
 Relative and metric, V1 and V2 weights have the same tensor names and shapes; run as the wrong one they give plausible,
 wrong depth. So these facts come from the registry or from a file's own metadata, and are never guessed.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The models that we know by name, and where their files belong."""
+"""List the models that we know by name, and where their files belong."""
 
 from __future__ import annotations
 

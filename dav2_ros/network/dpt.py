@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The DPT head and the whole network, with the published state-dict keys (depth_anything_v2/dpt.py)."""
+"""Build the DPT head and the whole network, with the published state-dict keys (depth_anything_v2/dpt.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The sizes of the network: four as published, and one small enough to ship."""
+"""List the sizes of the network: those published, and one small enough to ship."""
 
 from __future__ import annotations
 

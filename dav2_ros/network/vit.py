@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""DINOv2's vision transformer, with the published state-dict keys (facebookresearch/dinov2, without registers)."""
+"""Build DINOv2's vision transformer, with the published state-dict keys (facebookresearch/dinov2, no registers)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from dav2_ros.bags import DEMO_BAG, BagError
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.bags.storage.records import Recorded, Stored
+from dav2_ros.bags.storage.records import RecordedMessage, StoredTopic
 from dav2_ros.bags.storage.writer import profiles
 from dav2_ros.frames import ns_of
 
@@ -46,7 +46,7 @@ def message_class(msgtype: str) -> type:
     return getattr(importlib.import_module(f'{package}.msg'), name)
 
 
-class Player:
+class BagPlayer:
     """A recording, and a publisher for each of its topics whose messages this machine knows."""
 
     def __init__(self, node: Node, bag: BagReader, topics: list[str], clock_hz: float) -> None:
@@ -65,7 +65,7 @@ class Player:
         self._tick_s = 1.0 / clock_hz if clock_hz else 0.0
         self._clock = node.create_publisher(message_class('rosgraph_msgs/msg/Clock'), CLOCK, 10) if clock_hz else None
 
-    def _class(self, stored: Stored) -> type | None:
+    def _class(self, stored: StoredTopic) -> type | None:
         try:
             return None if stored.topic == CLOCK else message_class(stored.msgtype)
         except (ImportError, AttributeError, ValueError):
@@ -98,17 +98,17 @@ class Player:
                 print(f'played {played} of {min(self._total, frames or self._total)}', flush=True)
         time.sleep(MATCHED_S)  # let the last messages be acknowledged
 
-    def _moments(self, anew: bool) -> Iterator[tuple[int, list[tuple[Recorded, Any]]]]:
+    def _moments(self, anew: bool) -> Iterator[tuple[int, list[tuple[RecordedMessage, Any]]]]:
         """Yield the time of recording of messages that belong together, and those."""
         messages = ((each, self._message(each) if anew else None) for each in self._bag.raw(*self._classes))
         for _, group in groupby(messages, key=lambda pair: _moment_ns(*pair)):
             moment = list(group)
             yield moment[0][0].log_ns, moment
 
-    def _message(self, recorded: Recorded) -> Any:
+    def _message(self, recorded: RecordedMessage) -> Any:
         return deserialize_message(recorded.data, self._classes[recorded.topic])
 
-    def _publish(self, recorded: Recorded, message: Any, stamp: Any) -> None:
+    def _publish(self, recorded: RecordedMessage, message: Any, stamp: Any) -> None:
         if stamp is None:
             self._publishers[recorded.topic].publish(bytes(recorded.data))
             return
@@ -131,12 +131,12 @@ class Player:
         time.sleep(max(0.0, until_s - time.monotonic()))
 
 
-def _moment_ns(recorded: Recorded, message: Any) -> int:
+def _moment_ns(recorded: RecordedMessage, message: Any) -> int:
     header = getattr(message, 'header', None)
     return ns_of(header.stamp) if header else recorded.log_ns
 
 
-def _profile(stored: Stored) -> QoSProfile:
+def _profile(stored: StoredTopic) -> QoSProfile:
     """Return a profile that every subscriber connects to."""
     latched = any(each.durability.name == 'TRANSIENT_LOCAL' for each in profiles(stored.qos))
     if latched:
@@ -168,7 +168,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         with BagReader(choice.bag) as bag:
             rclpy.init(args=args)
-            player = Player(rclpy.create_node('bag_player'), bag, choice.topic, choice.clock)
+            player = BagPlayer(rclpy.create_node('bag_player'), bag, choice.topic, choice.clock)
             player.wait_for(choice.wait_for, choice.timeout_s)
             how = {'rate': choice.rate, 'anew': choice.stamps == 'now', 'frames': choice.frames}
             player.play(**how)

@@ -42,7 +42,7 @@ def definition(kind: type) -> str:
     return '\n'.join(lines) + '\n'
 
 
-class Recorder:
+class BagRecorder:
     """Subscriptions on one side, a thread that writes on the other: writing never delays a time of arrival."""
 
     def __init__(self, node: Node, wanted: dict[str, int], bag: BagWriter) -> None:
@@ -106,7 +106,7 @@ def main(args: list[str] | None = None) -> int:
         with BagWriter(choice.out, compressed=True) as bag:
             rclpy.init(args=args)
             node = rclpy.create_node('bag_recorder')
-            recorder = Recorder(node, wanted, bag)
+            recorder = BagRecorder(node, wanted, bag)
             try:
                 _spin(node, recorder, choice.quiet_s)
             finally:
@@ -117,7 +117,7 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _spin(node: Node, recorder: Recorder, quiet_s: float) -> None:
+def _spin(node: Node, recorder: BagRecorder, quiet_s: float) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

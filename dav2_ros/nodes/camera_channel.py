@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera of the node: its topics, its pipeline, and how it is."""
+"""Serve one camera of the node: its topics, its pipeline, and how it is."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from dav2_ros.engines.engine import WrongDepthError
 from dav2_ros.errors import sentence
 from dav2_ros.estimator import Estimate
-from dav2_ros.files.prefetch import Behind
+from dav2_ros.files.prefetch import BackgroundWriter
 from dav2_ros.nodes.camera_channel import CameraChannel, DecodedImage
 from dav2_ros.nodes.declare import declare_own
 from dav2_ros.nodes.diagnostics import Health
@@ -56,7 +56,7 @@ class CameraGroup:
                 camera: opened.enter_context(CameraChannel(node, camera, params, self.estimator, on_demand, health))
                 for camera, health in healths.items()
             }
-            self._publisher = opened.enter_context(Behind(most=1)) if len(self.channels) > 1 else None
+            self._publisher = opened.enter_context(BackgroundWriter(most=1)) if len(self.channels) > 1 else None
             self._opened = opened.pop_all()
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The CameraInfo of what we publish, and those that came lately. What they mean is in dav2_ros/image/camera_info.py."""
+"""Make the CameraInfo of what we publish, and keep those that came lately."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from std_msgs.msg import Header
 
 from dav2_ros.image.camera_info import camera_from_info, image_size, info_fields_for, info_of_image, read_camera
 
-__all__ = ['RecentInfos', 'camera_from_info', 'camera_info_for', 'image_size', 'read_camera']
+__all__ = ['RecentCameraInfos', 'camera_from_info', 'camera_info_for', 'image_size', 'read_camera']
 
 
 def camera_info_for(
@@ -22,7 +22,7 @@ def camera_info_for(
     return info
 
 
-class RecentInfos:
+class RecentCameraInfos:
     """The last CameraInfos of one camera. One thread adds, another asks."""
 
     def __init__(self, depth: int = 64) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The cloud node: any depth image in, the same clouds out as the depth node's.
+"""Run the cloud node: any depth image in, the same clouds out as the depth node's.
 
     depth/image, depth/camera_info, rgb/image -> [newest wins] -> CloudMaker -> points, /diagnostics
 
@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from dav2_ros.cloud.cloud import CloudMaker
 from dav2_ros.frames import DepthMap, stamp_ns
-from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
+from dav2_ros.nodes.camera_info import RecentCameraInfos, camera_from_info
 from dav2_ros.nodes.conversions import cloud_to_msg, image_to_depth, image_to_rgb
 from dav2_ros.nodes.declare import declare
 from dav2_ros.nodes.diagnostics import Health
@@ -41,7 +41,7 @@ UNPAIRED = 8  # images of one kind that wait for the other
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class DepthColourPair:
     """A depth image, and the colour image of its stamp if there is to be one."""
 
     depth: Image
@@ -73,7 +73,7 @@ class CloudNode(TakesIntegersForDoubles):
         """Listen exactly while somebody wants points."""
         wanted = self._points.get_subscription_count() > 0
         if wanted and not self._subscriptions_open:
-            self._infos, self._waiting = RecentInfos(), {'depth': {}, 'colour': {}}
+            self._infos, self._waiting = RecentCameraInfos(), {'depth': {}, 'colour': {}}
             self._health.listening()
             topics = {'depth/camera_info': (CameraInfo, self._infos.add)}
             topics['depth/image'] = (Image, lambda image: self._receive('depth', image))
@@ -90,7 +90,7 @@ class CloudNode(TakesIntegersForDoubles):
         if kind == 'depth':
             self._health.received()
         if not self.parameters.colour:
-            self._worker.put(Pair(image, None))
+            self._worker.put(DepthColourPair(image, None))
             return
         stamp, other = (image.header.stamp.sec, image.header.stamp.nanosec), 'colour' if kind == 'depth' else 'depth'
         partner = self._waiting[other].pop(stamp, None)
@@ -105,9 +105,9 @@ class CloudNode(TakesIntegersForDoubles):
                     self._health.dropped('no colour image of its stamp')
         else:
             self._health.warn('colour', '')
-            self._worker.put(Pair(image, partner) if kind == 'depth' else Pair(partner, image))
+            self._worker.put(DepthColourPair(image, partner) if kind == 'depth' else DepthColourPair(partner, image))
 
-    def _process(self, pair: Pair) -> None:
+    def _process(self, pair: DepthColourPair) -> None:
         started_ms = 1e3 * time.perf_counter()
         try:
             cloud = self._cloud(pair)
@@ -118,7 +118,7 @@ class CloudNode(TakesIntegersForDoubles):
         except Exception as error:  # a bad image: the next one gets its chance
             self._health.failed(' '.join(str(error).split()))
 
-    def _cloud(self, pair: Pair) -> PointCloud2:
+    def _cloud(self, pair: DepthColourPair) -> PointCloud2:
         header, options = pair.depth.header, self.parameters.cloud_options
         z_m = image_to_depth(pair.depth)
         z_m[~(z_m > 0)] = np.nan  # some cameras say 0 for unknown in 32FC1 too

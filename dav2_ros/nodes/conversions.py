@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The seam between ROS messages and the package's arrays: pictures and clouds, both directions.
+"""Convert between ROS messages and the package's arrays: pictures and clouds, both directions.
 
 Where ROS is installed cv_bridge decodes pictures and sensor_msgs_py packs clouds; elsewhere (the ROS wheels from PyPI)
 NumPy and OpenCV do. Both give the same bytes (test/nodes/test_conversions.py).

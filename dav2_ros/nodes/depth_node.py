@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The depth node: camera topics in, metres out.
+"""Run the depth node: camera topics in, metres out.
 
     image, camera_info -> [newest wins] -> DepthEstimator -> depth/image, depth/camera_info, points, depth/color, stats
 

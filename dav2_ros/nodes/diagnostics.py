@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the node is: counters that its threads write, and the DiagnosticStatus made of them (REP 107)."""
+"""Report how the node is: counters that its threads write, and the DiagnosticStatus made of them (REP 107)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALE_S = 2.0  # no image for so long is worth a word: slower cameras are rare
 WINDOW = 100  # frames that rates and percentiles look back on
 
 
-class SparingLog:
+class ThrottledLog:
     """Says a sentence at most once in 5 s, and at most 8 in all: a camera has 30 chances per second."""
 
     def __init__(self, logger: RcutilsLogger) -> None:
@@ -42,7 +42,7 @@ class Health:
     def __init__(self, logger: RcutilsLogger, what: str = 'depth', stage: str = 'engine') -> None:
         self._what, self._stage = what, stage
         self._lock = threading.Lock()
-        self._log = SparingLog(logger)
+        self._log = ThrottledLog(logger)
         self.reset()
 
     def reset(self) -> None:

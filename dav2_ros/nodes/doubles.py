@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of type double that take integers too: rclpy would refuse `max_range_m:=10`, and end the node."""
+"""Accept integers for parameters of type double: rclpy would refuse `max_range_m:=10`, and end the node."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ except ImportError:  # there are no wheels of it
     tf2_ros = None
 
 
-class StatedPose:
+class ParameterPose:
     """The pose that the parameters state, whatever the frames are called."""
 
     def __init__(self, params: ScaleParameters) -> None:
@@ -33,7 +33,7 @@ class StatedPose:
         """Nothing is held."""
 
 
-class TransformedPose:
+class TfPose:
     """The pose that TF knows at the time of a measurement, or at its latest if that is not known yet."""
 
     def __init__(self, node: Node) -> None:
@@ -60,20 +60,20 @@ class TransformedPose:
         self._listener.unregister()
 
 
-def find_poses(node: Node, params: ScaleParameters) -> StatedPose | TransformedPose:
+def find_poses(node: Node, params: ScaleParameters) -> ParameterPose | TfPose:
     """Choose where poses come from; raises ValueError if TF is asked for and cannot be had."""
     if params.scale_extrinsics == 'parameters':
-        return StatedPose(params)
+        return ParameterPose(params)
     if tf2_ros is not None:
-        return TransformedPose(node)
+        return TfPose(node)
     missing = 'tf2_ros is not installed (apt: ros-$ROS_DISTRO-tf2-ros; PyPI has none)'
     if params.scale_extrinsics == 'tf':
         raise ValueError(f'{missing}: install it, or set scale_extrinsics to parameters.')
     node.get_logger().info(f'{missing}: the pose of the sensor is that of the parameters scale_sensor_*.')
-    return StatedPose(params)
+    return ParameterPose(params)
 
 
-def pose_of(poses: StatedPose | TransformedPose, sensor: Header, camera_frame: str) -> Pose:
+def pose_of(poses: ParameterPose | TfPose, sensor: Header, camera_frame: str) -> Pose:
     """Return the pose of a measurement; one that is in the camera's frame already stays as it is."""
     if camera_frame and is_same_frame(sensor.frame_id, camera_frame):
         return Pose.identity()

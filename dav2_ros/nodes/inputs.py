@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 
 from dav2_ros.frames import Frame, is_same_frame, stamp_ns
 from dav2_ros.image.camera_info import CameraReading
-from dav2_ros.nodes.camera_info import RecentInfos, read_camera
+from dav2_ros.nodes.camera_info import RecentCameraInfos, read_camera
 from dav2_ros.nodes.conversions import image_to_rgb
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.qos import subscribe
@@ -48,7 +48,7 @@ class Inputs:
     def listen(self, on_image: Callable[[Image], None]) -> None:
         """Subscribe to the camera; each image worth a look goes to `on_image`."""
         self._on_image = on_image
-        self._infos, self._last_stamp_ns, self._since_s = RecentInfos(), 0, time.monotonic()
+        self._infos, self._last_stamp_ns, self._since_s = RecentCameraInfos(), 0, time.monotonic()
         self._health.listening()
         warn = self._health.warn
         info = subscribe(self._node, CameraInfo, self._info, self._infos.add, warn=warn)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Publishers and subscriptions that always connect (REP 2003), can be overridden, and tell when they do not connect."""
+"""Make publishers and subscriptions that always connect (REP 2003), can be overridden, and tell why they do not."""
 
 from __future__ import annotations
 

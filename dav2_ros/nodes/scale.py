@@ -15,7 +15,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, Range
 
 from dav2_ros.frames import DepthMap, stamp_ns
-from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info
+from dav2_ros.nodes.camera_info import RecentCameraInfos, camera_from_info
 from dav2_ros.nodes.conversions import image_to_depth
 from dav2_ros.nodes.diagnostics import Health
 from dav2_ros.nodes.extrinsics import find_poses, pose_of
@@ -52,7 +52,7 @@ class ReferenceTopic:
         self._forget()
 
     def _forget(self) -> None:
-        self._infos = RecentInfos()
+        self._infos = RecentCameraInfos()
         self._sensor = ReferenceSensor(
             self._params.scale_source,
             self._node.resolve_topic_name(f'{self._namespace}{self._topic}'),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A node's process, from its first parameter to Ctrl-C."""
+"""Run a node's process, from its first parameter to Ctrl-C."""
 
 from __future__ import annotations
 

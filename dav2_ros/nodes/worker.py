@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A mailbox with one slot per sender, and the thread that empties it: the newest item wins, losses are counted."""
+"""Keep the newest item of each sender for the thread that works on them; losses are counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ K = TypeVar('K')
 T = TypeVar('T')
 
 
-class Latest(Generic[K, T]):
+class Mailbox(Generic[K, T]):
     """One slot per sender between the threads that receive and the thread that works. No queue, so no silent lag.
 
     Args:
@@ -64,7 +64,7 @@ class Latest(Generic[K, T]):
 class FairWorker(Generic[K, T]):
     """A thread that handles the newest items of several senders together, and tells of each one that it never saw.
 
-    A context manager: leaving it waits for the items in hand. `handle` deals with its own errors; see `Latest` for its
+    A context manager: leaving it waits for the items in hand. `handle` deals with its own errors; see `Mailbox` for its
     argument, and for `most` and `wait_s`.
     """
 
@@ -78,7 +78,7 @@ class FairWorker(Generic[K, T]):
         most: int = 1,
         wait_s: float = 0.0,
     ) -> None:
-        self._latest: Latest[K, T] = Latest(senders, most, wait_s)
+        self._latest: Mailbox[K, T] = Mailbox(senders, most, wait_s)
         self._handle, self._dropped = handle, dropped
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ground as a yardstick: how high the camera stands is known, and the depth map has a plane under it.
+"""Measure scale by the ground: how high the camera stands is known, and the depth map has a plane under it.
 
 On a plane 1/z = (a, b, c) . (x/z, y/z, 1), and the camera's height above it is 1/|(a, b, c)|. In this form a relative
 error of depth is the same near and far, so one tolerance serves the whole ground.

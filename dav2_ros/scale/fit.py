@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a depth map must be multiplied by, from pairs of which many may be wrong.
+"""Fit what a depth map must be multiplied by, from pairs of which many may be wrong.
 
 The logarithm of known over estimated is the same for every right pair, whatever its distance. The fit starts where
 most of the weight lies within a window (RANSAC with every pair as a hypothesis, exact in one dimension) and ends with

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scale over time: the filter is on the scale, never on the depth map, so nothing in it can ghost.
+"""Filter the scale over time: the scale, never the depth map, so nothing in it can ghost.
 
 The logarithm of the scale walks randomly (a model's error drifts with the place); fits are its noisy observations: a
 Kalman filter of one state. A fit that contradicts it by more than three standard deviations is left out, unless

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What else is known about distances, and how each kind of it is compared with a depth map.
+"""Define measurements of distances, and compare each kind with a depth map.
 
 Every kind of measurement ends as `Pairs`: a known distance beside what the depth map says of the same thing.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a sensor is, as seen from the camera: points go from its frame to the camera's, and back."""
+"""Place a sensor as seen from the camera: points go from its frame to the camera's, and back."""
 
 from __future__ import annotations
 

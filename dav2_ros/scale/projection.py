@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which points the camera sees, where, and how far the depth map says they are."""
+"""Project points to the picture: which ones the camera sees, where, and how far depth says they are."""
 
 from __future__ import annotations
 

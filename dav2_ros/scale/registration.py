@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a sensor beside a camera has measured, as a depth map of the camera: NaN where nothing was measured."""
+"""Register what a sensor beside a camera measured as a depth map of the camera: NaN where nothing was measured."""
 
 from __future__ import annotations
 

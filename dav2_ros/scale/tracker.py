@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dav2_ros.depth.scene_change import SceneCut
+from dav2_ros.depth.scene_change import SceneChangeDetector
 from dav2_ros.frames import DepthMap
 from dav2_ros.scale.correction import Correction
 from dav2_ros.scale.fit import NOISE_M, ScaleFit, fit_scale, no_fit
@@ -30,7 +30,7 @@ class ScaleTracker:
     def __init__(self, settings: FilterSettings, source: str = '', noise_m: float = NOISE_M) -> None:
         self._filter = ScaleFilter(settings, source)
         self._noise_m = noise_m
-        self._cut = SceneCut()
+        self._cut = SceneChangeDetector()
 
     def correct(self, depth: DepthMap, measurement: Measurement | None, missing: str = '') -> Scale:
         """Take in the measurement of a depth map's moment, and multiply depth, in place, by the scale it supports.

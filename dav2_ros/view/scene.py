@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What one moment looks like in Rerun: picture, depth, points, the camera's frustum, and numbers as curves."""
+"""Show depth in Rerun: picture, depth, points, the camera's frustum, and numbers as curves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ViewError(RuntimeError):
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class TimelineFrame:
     """A depth map, what the camera saw if anybody knows, and numbers of this moment by name."""
 
     depth: DepthMap
@@ -36,7 +36,7 @@ class Moment:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-class Scene:
+class RerunScene:
     """A Rerun recording in the making: to a file, or to a viewer on this machine.
 
     A context manager. A file is written beside and renamed when all is in it.
@@ -56,7 +56,7 @@ class Scene:
         self._recording = self._rr.RecordingStream('dav2_ros')
         self._name = name
 
-    def __enter__(self) -> Scene:
+    def __enter__(self) -> RerunScene:
         recording = self._recording
         if self._save:
             self._save.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Scene:
                 self._part.replace(self._save)
             self._part.unlink(missing_ok=True)
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: TimelineFrame) -> None:
         """Add a moment; without a camera there is no cloud and no frustum."""
         rr, recording, depth = self._rr, self._recording, moment.depth
         recording.set_time(MOMENT, sequence=self._count)
@@ -113,7 +113,7 @@ class Scene:
             png, media_type='image/png', meter=1000.0, colormap='turbo', depth_range=[1000 * near_m, 1000 * far_m]
         )
 
-    def _coloured(self, moment: Moment) -> np.ndarray | None:
+    def _coloured(self, moment: TimelineFrame) -> np.ndarray | None:
         shape = moment.depth.z_m.shape
         if moment.rgb is None or moment.rgb.shape[:2] == shape:
             return moment.rgb

@@ -16,11 +16,11 @@ from dav2_ros.camera import Camera
 from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.media import sources
 from dav2_ros.media.images import MediaError, read_photo
-from dav2_ros.media.video import Clip
+from dav2_ros.media.video import VideoClip
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.stats import depth_range
-from dav2_ros.view.scene import CURVES, Moment
+from dav2_ros.view.scene import CURVES, TimelineFrame
 
 STATS = 'dav2_ros/msg/InferenceStats'
 WAITING = 64  # pictures, or numbers, that wait for depth of their stamp
@@ -31,21 +31,21 @@ def is_recording(path: Path) -> bool:
     return path.suffix in ('.mcap', '.db3') or (path / 'metadata.yaml').is_file() or any(path.glob('*.mcap'))
 
 
-def recorded(bag: BagReader, topic: str) -> Iterator[Moment]:
+def recorded(bag: BagReader, topic: str) -> Iterator[TimelineFrame]:
     """Yield the depth that a recording holds, with the picture and the numbers of its stamp. Raises BagError."""
     pictures, numbers = _by_stamp(_pictures(bag)), _by_stamp(_numbers(bag))
     for depth in bag.depths(topic):
         frame, found = pictures(depth.stamp_ns), numbers(depth.stamp_ns)
         found = {**(found or {}), 'median_z_m': depth_range(depth.z_m).median_z_m}
-        yield Moment(depth, frame.rgb if frame else None, found)
+        yield TimelineFrame(depth, frame.rgb if frame else None, found)
 
 
-def estimated(frames: Iterable[tuple[Frame, Any | None]], pipeline: DepthPipeline) -> Iterator[Moment]:
+def estimated(frames: Iterable[tuple[Frame, Any | None]], pipeline: DepthPipeline) -> Iterator[TimelineFrame]:
     """Yield the estimated depth of frames, each with its CameraInfo or None."""
     for frame, info in frames:
         result = pipeline.process(frame, info=info)
         numbers = {'engine_ms': result.stats.engine_ms, 'median_z_m': depth_range(result.depth.z_m).median_z_m}
-        yield Moment(result.depth, result.frame.rgb, numbers)
+        yield TimelineFrame(result.depth, result.frame.rgb, numbers)
 
 
 def recorded_frames(bag: BagReader, params: OfflineParameters, topic: str) -> Iterator[tuple[Frame, Any | None]]:
@@ -65,7 +65,7 @@ def filmed(path: Path, hfov_deg: float) -> Iterator[tuple[Frame, None]]:
             frame = read_photo(source.path, hfov_deg).frame
             yield Frame(frame.rgb, frame.camera, number * second), None
             continue
-        with Clip(source.path) as clip:
+        with VideoClip(source.path) as clip:
             for picture in clip:
                 height, width = picture.rgb.shape[:2]
                 camera = Camera.from_hfov(width, height, math.radians(hfov_deg))

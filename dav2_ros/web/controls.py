@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What all tabs of the page share. Needs Gradio."""
+"""Lay out what all tabs of the page share. Needs Gradio."""
 
 from __future__ import annotations
 

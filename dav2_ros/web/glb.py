@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Point clouds as GLB files (glTF 2.0), which browsers draw: y is up, so a cloud stands upright in them."""
+"""Write point clouds as GLB files (glTF 2.0), which browsers draw: y is up, so a cloud stands upright."""
 
 from __future__ import annotations
 

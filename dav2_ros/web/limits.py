@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a visitor may bring."""
+"""Limit what a visitor may bring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dav2_ros.media.sources import PICTURES, VIDEOS
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     """How much one visitor may ask for at once."""
 
     upload_mb: int = 200

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The page: what stands where, and which button calls whom. Needs Gradio."""
+"""Lay out the page, and connect its buttons. Needs Gradio."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tab for one picture: upload it, slide, click, walk around, take home. Needs Gradio."""
+"""Lay out the tab for one picture: upload it, slide, click, walk around, take home. Needs Gradio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dav2_ros.web.service import KEPT_S, DepthService
 
 
 @dataclass(frozen=True)
-class Parts:
+class PictureTab:
     """What stands on the tab."""
 
     seen: gr.State  # the visitor's PictureResult
@@ -42,7 +42,7 @@ def add_picture_tab(service: DepthService, controls: Controls) -> None:
     _connect(service, controls, _lay_out(service))
 
 
-def _lay_out(service: DepthService) -> Parts:
+def _lay_out(service: DepthService) -> PictureTab:
     seen = gr.State(None, time_to_live=KEPT_S, delete_callback=lambda seen: seen and service.forget(seen.folder))
     with gr.Row():
         with gr.Column():
@@ -71,10 +71,10 @@ def _lay_out(service: DepthService) -> Parts:
             fit = gr.Button('Fit near and far to this picture')
         cloud = gr.Model3D(label='Cloud', display_mode='point_cloud', interactive=False, height=480, elem_id='cloud')
     files = gr.Files(label='Downloads', interactive=False, elem_id='files')
-    return Parts(seen, photo, estimate, about, slider, depth, reading, fit, cloud, files)
+    return PictureTab(seen, photo, estimate, about, slider, depth, reading, fit, cloud, files)
 
 
-def _connect(service: DepthService, controls: Controls, tab: Parts) -> None:
+def _connect(service: DepthService, controls: Controls, tab: PictureTab) -> None:
     @in_sentences
     def on_estimate(photo, old, *controls, progress=gr.Progress()):  # noqa: B008 (how Gradio is told)
         if not photo:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a job is, told to somebody who looks at a page."""
+"""Report how far a job is to somebody who looks at a page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the server answers at all: Gradio has more doors than this page needs, and here they are shut."""
+"""Filter what the server answers at all: Gradio has more routes than this page needs."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
-from dav2_ros.cloud.cloud import make_cloud
+from dav2_ros.cloud.cloud import coloured_at, make_cloud
 from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.files.atomic import write_file
 from dav2_ros.frames import DepthMap
@@ -24,7 +24,7 @@ POINTS = 400_000  # of the cloud in the browser; the PLY has all
 
 
 @dataclass(frozen=True)
-class Reading:
+class PixelReading:
     """What is known of one pixel."""
 
     u: int
@@ -74,14 +74,14 @@ class PictureResult:
         """Where the cloud for the browser is."""
         return self.file(f'view_{self.style.far_m:g}m.glb')
 
-    def read(self, u: int, v: int) -> Reading:
+    def read(self, u: int, v: int) -> PixelReading:
         """Read the pixel of column u and row v; raises MediaError for one outside of the picture."""
         z_m = self._depth()
         if not (0 <= u < self.camera.width and 0 <= v < self.camera.height):
             raise MediaError(f'Pixel ({u}, {v}) is outside of {self.camera.width}x{self.camera.height}.')
         z = float(z_m[v, u])
         x, y = (u - self.camera.cx_px) / self.camera.fx_px, (v - self.camera.cy_px) / self.camera.fy_px
-        return Reading(u, v, z, (x * z, y * z, z))
+        return PixelReading(u, v, z, (x * z, y * z, z))
 
     def spread(self) -> tuple[float, float]:
         """Return the nearest and the farthest metres, but for the last percent on each side."""
@@ -119,11 +119,10 @@ def painted(near_m: float | None, far_m: float | None) -> ColourStyle:
 def keep(
     folder: Path, name: str, photo: Photo, depth: DepthMap, engine: str, style: ColourStyle, cloud: CloudOptions
 ) -> PictureResult:
-    """Write all files of an estimated picture into a folder."""
-    frame = photo.frame
-    DepthFiles(folder, style, ply=True, cloud=cloud).write(Path(name), frame.rgb, depth)
-    picture = cv2.imencode('.jpg', cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
-    camera = frame.camera
+    """Write all files of an estimated picture into a folder; those of the picture have the size of its depth."""
+    rgb, camera = coloured_at(depth, photo.frame.rgb), depth.camera
+    DepthFiles(folder, style, ply=True, cloud=cloud).write(Path(name), rgb, depth)
+    picture = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     view = f'{math.degrees(camera.hfov_rad):.1f} degrees wide ({photo.camera_source})'
     result = PictureResult(folder, name, camera, f'{camera.width}x{camera.height} pixels, {view}; {engine}.', style)
     write_file(result.file('picture.jpg'), picture.tobytes())

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The page on the network, until somebody stops it. Needs Gradio."""
+"""Serve the page until somebody stops it. Needs Gradio."""
 
 from __future__ import annotations
 

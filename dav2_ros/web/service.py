@@ -20,13 +20,13 @@ from dav2_ros.engines.engine import EngineError, WrongDepthError
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.images import MediaError, read_photo
-from dav2_ros.media.infer import InferenceJob
-from dav2_ros.media.sources import Source
+from dav2_ros.media.infer import InferenceJob, picture_pipeline
+from dav2_ros.media.sources import MediaSource
 from dav2_ros.models.registry import ModelError, known_models, local_path
 from dav2_ros.parameter import replaced
 from dav2_ros.parameters.bag import OfflineParameters
-from dav2_ros.pipeline import DepthPipeline, make_estimator
-from dav2_ros.web.limits import Limits
+from dav2_ros.pipeline import make_estimator
+from dav2_ros.web.limits import UploadLimits
 from dav2_ros.web.progress import Tell, WebProgress, quiet
 from dav2_ros.web.result import PictureResult, keep
 
@@ -86,7 +86,7 @@ class DepthService:
     def __init__(
         self,
         home: Path,
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        limits: UploadLimits = UploadLimits(),  # noqa: B008 (frozen)
         *,
         model: Path | None = None,
         params: OfflineParameters = OfflineParameters(),  # noqa: B008 (frozen)
@@ -112,20 +112,21 @@ class DepthService:
         self.limits.check_picture(path)
         photo = read_photo(path, request.hfov_deg)
         with self._estimator(request, tell) as estimator:
-            result = DepthPipeline(replaced(self._params, {'steady': 'none'}), estimator).process(photo.frame)
+            result = picture_pipeline(self._params, estimator).process(photo.frame)
             about = estimator.describe()
         engine = '{model} with {engine}, {device}, {precision}'.format(**about) + f', {result.stats.engine_ms:.0f} ms'
         with self._job() as folder:
-            return keep(folder, path.stem, photo, result.depth, engine, request.style, self._params.cloud_options)
+            shown = replace(photo, frame=result.frame)
+            return keep(folder, path.stem, shown, result.depth, engine, request.style, self._params.cloud_options)
 
     def batch(self, paths: Sequence[Path], request: JobRequest, tell: Tell = quiet) -> JobResult:
         """Estimate many pictures; those that cannot be are named, the others are in a ZIP file."""
         self.limits.check_count(paths)
-        found: list[Source | MediaError] = []
+        found: list[MediaSource | MediaError] = []
         for path in paths:
             try:
                 self.limits.check_picture(path)
-                found.append(Source(path, _unique(path.stem, found)))
+                found.append(MediaSource(path, _unique(path.stem, found)))
             except MediaError as error:
                 found.append(error)
         with self._job() as folder, self._estimator(request, tell) as estimator:
@@ -142,7 +143,7 @@ class DepthService:
             progress = WebProgress(tell, self.limits.video_frames)
             files = DepthFiles(folder, replace(request.style, alone=False))
             job = InferenceJob(files, self._params, hfov_deg=request.hfov_deg, progress=progress)
-            job.run(estimator, [Source(path, Path(path.stem))], lambda line: None)
+            job.run(estimator, [MediaSource(path, Path(path.stem))], lambda line: None)
             made = folder / f'{path.stem}_depth.mp4'
             if not made.is_file():
                 raise MediaError(job.failures[0])
@@ -201,8 +202,8 @@ class DepthService:
             self._open = None
 
 
-def _unique(stem: str, found: list[Source | MediaError]) -> Path:
-    taken = {str(source.name) for source in found if isinstance(source, Source)}
+def _unique(stem: str, found: list[MediaSource | MediaError]) -> Path:
+    taken = {str(source.name) for source in found if isinstance(source, MediaSource)}
     names = (stem, *(f'{stem}-{number}' for number in range(2, len(found) + 2)))
     return Path(next(name for name in names if name not in taken))
 

@@ -305,9 +305,9 @@ class TestKilled:
             assert set(bag.topics) == {'/dav2/depth/image', '/dav2/depth/camera_info'}
 
     def test_two_at_once_are_refused(self, drive, given, tmp_path):
-        from dav2_ros.bags.resume import Unfinished
+        from dav2_ros.bags.resume import PartialRun
 
-        with Unfinished(tmp_path / 'out', 'one'), pytest.raises(BagError, match='Another run is writing'):
+        with PartialRun(tmp_path / 'out', 'one'), pytest.raises(BagError, match='Another run is writing'):
             run(drive, tmp_path / 'out', given, RunOptions())
 
 

@@ -19,9 +19,9 @@ import torch
 from random_weights import random_model, random_network
 from typer.testing import CliRunner
 
-from dav2_ros.benchmark.cases import AGAINST, AUTO, EAGER, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, Case
+from dav2_ros.benchmark.cases import AGAINST, AUTO, EAGER, OUTSIDE, PLAIN_ONNX, TRANSFORMERS, BenchmarkCase
 from dav2_ros.benchmark.machine import fair_environment
-from dav2_ros.benchmark.measure import Process, Row, measure
+from dav2_ros.benchmark.measure import BenchmarkRow, WorkerProcess, measure
 from dav2_ros.benchmark.pipelines import way_of
 from dav2_ros.benchmark.report import absent, ratios, report, to_json
 from dav2_ros.commands.app import app
@@ -45,7 +45,7 @@ def checkpoint(tmp_path_factory):
     return random_model(tmp_path_factory.mktemp('models'))
 
 
-def depths_m(case: Case, checkpoint) -> np.ndarray:
+def depths_m(case: BenchmarkCase, checkpoint) -> np.ndarray:
     width, height = case.frame
     bgr = np.stack([cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) for rgb in gate_pictures(height, width)])
     with way_of(case, checkpoint) as way:
@@ -60,7 +60,7 @@ class TestTheWaysComputeTheSame:
         """Nothing is resized there, neither picture nor position embedding nor depth, in which they differ."""
         if not find_spec({EAGER: 'torch', TRANSFORMERS: 'transformers', PLAIN_ONNX: 'onnxruntime'}[way]):
             pytest.skip(f'{way} is not installed')
-        native = Case('', (224, 224), 224)
+        native = BenchmarkCase('', (224, 224), 224)
         ours_m = depths_m(replace(native, engine='torch', precision='fp32', device='cpu'), checkpoint)
         theirs_m = depths_m(replace(native, way=way), checkpoint)
         assert theirs_m.shape == ours_m.shape == (3, 224, 224) and theirs_m.dtype == np.float32
@@ -70,7 +70,7 @@ class TestTheWaysComputeTheSame:
         assert (theirs_m[~told] > 0.949 * checkpoint.info.max_depth_m).all()  # where we only say "far"
 
     def test_the_published_code_at_any_size(self, checkpoint):
-        case = Case('', (123, 91), 56)
+        case = BenchmarkCase('', (123, 91), 56)
         ours_m = depths_m(replace(case, engine='torch', precision='fp32', device='cpu'), checkpoint)
         told = np.isfinite(ours_m)
         assert np.abs(depths_m(replace(case, way=EAGER), checkpoint) / ours_m - 1)[told].max() < 1e-3
@@ -194,27 +194,27 @@ def test_a_way_that_dies_is_a_row_that_says_so(checkpoint, tmp_path, monkeypatch
     """And the others go on: here the first one's process is ended by the system in its first turn."""
     path = tmp_path / 'random.safetensors'
     checkpoints.save(path, checkpoint.state_dict, checkpoint.info)
-    cases = [Case(str(path), FRAME, SIZE, way=OUTSIDE), Case(str(path), FRAME, SIZE, way=EAGER)]
-    ask = Process.ask
+    cases = [BenchmarkCase(str(path), FRAME, SIZE, way=OUTSIDE), BenchmarkCase(str(path), FRAME, SIZE, way=EAGER)]
+    ask = WorkerProcess.ask
 
-    def fatal(process: Process, **request: object) -> dict:
+    def fatal(process: WorkerProcess, **request: object) -> dict:
         if process.case.way == OUTSIDE and 'calls' in request:
             process.kill()
         return ask(process, **request)
 
-    monkeypatch.setattr(Process, 'ask', fatal)
+    monkeypatch.setattr(WorkerProcess, 'ask', fatal)
     dead, alive = measure(cases, checkpoint, rounds=1)
     assert 'status -9' in dead.absent and not dead.ms
     assert alive.ms and not alive.absent
 
 
 class TestTheReport:
-    CASE = Case('model', (640, 480), 252, engine='torch', precision='fp32', device='cpu')
+    CASE = BenchmarkCase('model', (640, 480), 252, engine='torch', precision='fp32', device='cpu')
 
     def test_ratios_are_of_medians_of_a_frame_at_the_same_size(self):
-        fp32 = Row(self.CASE, ms=(40.0, 42.0, 400.0))
-        eager = Row(replace(self.CASE, way=EAGER, engine='', precision='', device=''), ms=(84.0, 84.0))
-        pairs = Row(replace(self.CASE, precision='bf16', batch=2), ms=(28.0,))
+        fp32 = BenchmarkRow(self.CASE, ms=(40.0, 42.0, 400.0))
+        eager = BenchmarkRow(replace(self.CASE, way=EAGER, engine='', precision='', device=''), ms=(84.0, 84.0))
+        pairs = BenchmarkRow(replace(self.CASE, precision='bf16', batch=2), ms=(28.0,))
         elsewhere = replace(eager, case=replace(eager.case, size=518), ms=(900.0,))
         rows = [fp32, eager, pairs, elsewhere]
         assert ratios(fp32, rows) == {EAGER: 2.0}
@@ -222,7 +222,7 @@ class TestTheReport:
         assert ratios(pairs, rows) == {EAGER: 6.0, 'torch fp32': 3.0}
 
     def test_nothing_measured_is_null_and_each_reason_is_said_once(self, checkpoint):
-        rows = [Row(replace(self.CASE, batch=n), absent='It is not here.') for n in (1, 2)]
+        rows = [BenchmarkRow(replace(self.CASE, batch=n), absent='It is not here.') for n in (1, 2)]
         made = report(checkpoint, False, (640, 480), {}, {}, rows)
         assert absent(made) == ['torch fp32 at 252, torch fp32, batch 2 at 252: It is not here.']
         assert json.loads(json.dumps(to_json(made)))['rows'][0]['p50_ms'] is None

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from dav2_ros.commands.app import app
 from dav2_ros.engines import cache
 from dav2_ros.engines.selection import candidates
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 
 runner = CliRunner(env={'COLUMNS': '200'})
 FRAME = ('--frame', '80x60', '--size', '56', '--device', 'cpu')
@@ -57,7 +57,7 @@ class TestVerify:
         (row,) = [line for line in done.stdout.splitlines() if 'torch' in line]
         assert 'fp32' in row and 'proved' in row
         facts = json.loads((tmp_path / 'new' / 'verdicts.json').read_text())
-        (verdict,) = map(Verdict.from_facts, facts['verdicts'])
+        (verdict,) = map(AccuracyVerdict.from_facts, facts['verdicts'])
         assert verdict.passed and (verdict.frame, verdict.network) == ((60, 80), (56, 70))
         assert facts['model'] == 'random' and len(facts['weights']) == 64
 

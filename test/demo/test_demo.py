@@ -25,7 +25,7 @@ pytest.importorskip('dav2_ros.msg', reason='dav2_ros.msg is not built (pip insta
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.demo.processes import Children, DemoError, graph_of_our_own
+from dav2_ros.demo.processes import ChildProcesses, DemoError, graph_of_our_own
 from dav2_ros.engines.engine import PRECISIONS
 from dav2_ros.evaluation.metrics import depth_metrics
 
@@ -173,7 +173,7 @@ class TestEnds:
 class TestChildren:
     def test_one_that_dies_is_told_with_its_last_lines(self, tmp_path):
         with pytest.raises(DemoError, match='The compiler ended with status 1') as caught:
-            with Children(tmp_path, dict(os.environ)) as children:
+            with ChildProcesses(tmp_path, dict(os.environ)) as children:
                 children.start('sleeper', 'http.server', '0')
                 children.start('compiler', 'py_compile', tmp_path / 'nothing.py')
                 children.wait('sleeper', timeout_s=30)
@@ -189,7 +189,7 @@ class TestChildren:
             'print("deaf", flush=True)\n'
             'time.sleep(600)\n'
         )
-        with Children(tmp_path, {**os.environ, 'PYTHONPATH': str(tmp_path)}) as children:
+        with ChildProcesses(tmp_path, {**os.environ, 'PYTHONPATH': str(tmp_path)}) as children:
             children.start('deaf', 'deaf')
             while children.last_line('deaf') != 'deaf':
                 time.sleep(0.02)

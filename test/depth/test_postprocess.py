@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dav2_ros.depth.flying_pixels import FlyingPoints
+from dav2_ros.depth.flying_pixels import FlyingPixelDetector
 from dav2_ros.depth.postprocess import Postprocessor
 from dav2_ros.frames import DepthMap
 
@@ -27,7 +27,7 @@ def test_without_parameters_the_first_depth_stays_as_it_is():
 def test_flying_points_become_unknown_and_unsure_on_request():
     sure = np.ones((48, 64), np.float32)
     depth = Postprocessor(remove_flying=True).apply(DepthMap(a_ramp(), confidence=sure), RGB)
-    flying = FlyingPoints().find(a_ramp())
+    flying = FlyingPixelDetector().find(a_ramp())
     assert flying.any()
     np.testing.assert_array_equal(depth.z_m, np.where(flying, np.nan, a_ramp()))
     np.testing.assert_array_equal(sure, np.where(flying, 0.0, 1.0))

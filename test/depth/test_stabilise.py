@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dav2_ros.depth.stabilise import BOUND, MODES, PATIENCE, Steadier, make_steadier
+from dav2_ros.depth.stabilise import BOUND, MODES, PATIENCE, Stabiliser, make_stabiliser
 from dav2_ros.frames import DepthMap
 
 HEIGHT, WIDTH, RATE_HZ = 240, 320, 15
@@ -52,43 +52,43 @@ class TestAStillCamera:
     @pytest.mark.parametrize('mode', STEADY)
     def test_depth_that_does_not_change_stays_bit_for_bit(self, mode):
         maps = np.stack(12 * [BASE_M])
-        np.testing.assert_allclose(play(make_steadier(mode), still(12), maps), maps, rtol=1e-6)
+        np.testing.assert_allclose(play(make_stabiliser(mode), still(12), maps), maps, rtol=1e-6)
 
     @pytest.mark.parametrize('mode', STEADY)
     def test_the_scale_comes_to_rest(self, mode):
         maps = jittered(40, 0.01)
-        out = play(make_steadier(mode), still(40), maps)
+        out = play(make_stabiliser(mode), still(40), maps)
         before, after = (np.abs(np.diff(scale_of(each)))[5:].mean() for each in (maps, out))
         assert after < 0.25 * before
 
     def test_exposure_is_no_movement(self):
         pictures = [seen(seed=i, gain=1.0 + 0.1 * np.sin(i)) for i in range(40)]
         maps = jittered(40, 0.01)
-        out = play(Steadier(), pictures, maps)
+        out = play(Stabiliser(), pictures, maps)
         assert np.abs(np.diff(scale_of(out)))[5:].mean() < 0.25 * np.abs(np.diff(scale_of(maps)))[5:].mean()
 
     def test_only_the_scale_is_touched_unless_asked(self):
         maps = jittered(10, 0.01) * np.exp(RNG.normal(0, 0.01, (10, HEIGHT, WIDTH))).astype(np.float32)
-        out = play(Steadier(), still(10), maps)
+        out = play(Stabiliser(), still(10), maps)
         ratio = (out / maps).reshape(10, -1)
         np.testing.assert_allclose(ratio, np.median(ratio, axis=1, keepdims=True) + 0 * ratio, rtol=1e-5)
 
     def test_pixels_come_to_rest_if_asked(self):
         cells = RNG.normal(0, 0.01, (30, HEIGHT // 20, WIDTH // 20)).astype(np.float32)  # a network's are large
         maps = np.stack([BASE_M * np.exp(cv2.resize(each, (WIDTH, HEIGHT))) for each in cells])
-        steps = [np.abs(np.diff(np.log(each), axis=0))[5:].mean() for each in
-                 (maps, play(Steadier(), still(30), maps), play(Steadier(pixels=True), still(30), maps))]  # fmt: skip
+        scaled, by_pixel = (play(Stabiliser(pixels=pixels), still(30), maps) for pixels in (False, True))
+        steps = [np.abs(np.diff(np.log(each), axis=0))[5:].mean() for each in (maps, scaled, by_pixel)]
         assert steps[1] > 0.9 * steps[0] and steps[2] < 0.3 * steps[0]
 
     @pytest.mark.parametrize('mode', STEADY)
     def test_it_is_never_farther_than_the_bound_from_what_the_frame_says(self, mode):
         maps = jittered(40, 0.03) * np.exp(RNG.normal(0, 0.05, (40, HEIGHT, WIDTH))).astype(np.float32)
-        out = play(make_steadier(mode), still(40), maps)
+        out = play(make_stabiliser(mode), still(40), maps)
         assert np.abs(np.log(out / maps)).max() <= BOUND + 1e-5
 
     def test_a_jump_beyond_the_bound_is_believed_at_once(self):
         maps = np.concatenate([jittered(10, 0.0), 1.2 * jittered(3, 0.0)])
-        np.testing.assert_allclose(play(Steadier(), still(13), maps), maps, rtol=1e-6)
+        np.testing.assert_allclose(play(Stabiliser(), still(13), maps), maps, rtol=1e-6)
 
 
 class TestACameraThatMoves:
@@ -98,7 +98,7 @@ class TestACameraThatMoves:
         away_m = 4.0 - metres_per_s * np.arange(12) / RATE_HZ
         maps = away_m[:, None, None] * np.ones((1, HEIGHT, WIDTH), np.float32)
         pictures = [seen(zoom=4.0 / z, seed=i) for i, z in enumerate(away_m)]
-        off = np.abs(np.log(play(make_steadier(mode), pictures, maps) / maps)).max(axis=(1, 2))
+        off = np.abs(np.log(play(make_stabiliser(mode), pictures, maps) / maps)).max(axis=(1, 2))
         assert off.max() < 0.02 and off[4:].max() < 1e-6
 
     @pytest.mark.parametrize('mode', STEADY)
@@ -106,7 +106,7 @@ class TestACameraThatMoves:
         maps = np.linspace(4.0, 3.5, 12)[:, None, None] * np.ones((1, HEIGHT, WIDTH), np.float32)
         blank = [np.clip(np.random.default_rng(i).normal(180, 2, (HEIGHT, WIDTH, 3)), 0, 255) for i in range(12)]
         np.testing.assert_array_equal(
-            play(make_steadier(mode), [each.astype(np.uint8) for each in blank], maps), maps.astype(np.float32)
+            play(make_stabiliser(mode), [each.astype(np.uint8) for each in blank], maps), maps.astype(np.float32)
         )
 
     @pytest.mark.parametrize('mode', STEADY)
@@ -114,19 +114,19 @@ class TestACameraThatMoves:
         maps = np.stack([np.roll(BASE_M, 6 * i, axis=1) for i in range(12)])
         maps[:, :40] = np.inf
         pictures = [seen(x=6.0 * i, seed=i) for i in range(12)]
-        np.testing.assert_array_equal(play(make_steadier(mode), pictures, maps), maps)
+        np.testing.assert_array_equal(play(make_stabiliser(mode), pictures, maps), maps)
 
     @pytest.mark.parametrize('mode', STEADY)
     def test_a_cut_starts_anew_at_once(self, mode):
         other = np.ascontiguousarray(seen(noise=0.0)[::-1, ::-1])
         maps = np.concatenate([jittered(10, 0.01), 3.0 * jittered(10, 0.01)[3:4]])
-        out = play(make_steadier(mode), [*still(10), other], maps)
+        out = play(make_stabiliser(mode), [*still(10), other], maps)
         np.testing.assert_array_equal(out[-1], maps[-1])
 
     def test_who_stops_is_steadied_again(self):
         pictures = [seen(x=6.0 * min(i, 6), seed=i) for i in range(40)]
         maps = jittered(40, 0.01)
-        out = play(Steadier(), pictures, maps)
+        out = play(Stabiliser(), pictures, maps)
         np.testing.assert_array_equal(out[1:7], maps[1:7])
         assert np.abs(np.diff(scale_of(out)))[-15:].mean() < 0.3 * np.abs(np.diff(scale_of(maps)))[-15:].mean()
 
@@ -147,7 +147,7 @@ class TestSomethingThatMoves:
     def test_it_is_where_it_is_and_nowhere_else(self, mode):
         """Up to the factor of the scale, which all pixels share."""
         pictures, maps, boxes = self.clip()
-        steadier, worst = make_steadier(mode), 0.0
+        steadier, worst = make_stabiliser(mode), 0.0
         for i, (rgb, z_m) in enumerate(zip(pictures, maps)):
             out = steadier.steady(DepthMap(z_m.copy(), stamp_ns=round(1e9 * (1 + i / RATE_HZ))), rgb).z_m
             worst = max(worst, np.abs(np.log(out / z_m)).max())
@@ -156,7 +156,7 @@ class TestSomethingThatMoves:
 
     def test_the_rest_is_steadied(self):
         pictures, maps, _ = self.clip()
-        behind = play(Steadier(), pictures, maps)[:, :40], maps[:, :40]
+        behind = play(Stabiliser(), pictures, maps)[:, :40], maps[:, :40]
         steps = [np.abs(np.diff(np.log(each), axis=0))[3:].mean() for each in behind]
         assert steps[0] < 0.5 * steps[1]
 
@@ -168,7 +168,7 @@ class TestBorders:
         maps = np.stack(20 * [BASE_M])
         maps[1::2, 100:110, 50:90] = other
         maps[::2, 30:34, 50:90] = other
-        out = play(make_steadier(mode), still(20), maps)
+        out = play(make_stabiliser(mode), still(20), maps)
         np.testing.assert_allclose(out[:, 100:110, 50:90], maps[:1, 100:110, 50:90] + 0 * out[:, 100:110, 50:90])
         np.testing.assert_array_equal(out[:, 30:34, 50:90], np.full((20, 4, 40), other, np.float32))
 
@@ -177,7 +177,7 @@ class TestBorders:
         before, after = pair
         maps = np.stack(20 * [BASE_M])
         maps[:8, 100:110, 50:90], maps[8:, 100:110, 50:90] = before, after
-        out = play(Steadier(), still(20), maps)[:, 100:110, 50:90]
+        out = play(Stabiliser(), still(20), maps)[:, 100:110, 50:90]
         until = 8 + PATIENCE - 1
         np.testing.assert_allclose(out[:until], np.full_like(out[:until], before), rtol=1e-5)
         np.testing.assert_allclose(out[until:], np.full_like(out[until:], after), rtol=1e-5)
@@ -187,11 +187,11 @@ class TestBorders:
         maps[8:, 100:130, 50:80] = np.inf
         for picture in pictures[8:]:
             picture[90:140, 40:90] = 250
-        out = play(Steadier(), pictures, maps)
+        out = play(Stabiliser(), pictures, maps)
         assert np.isinf(out[8:, 100:130, 50:80]).all() and np.isfinite(out[:8]).all()
 
     def test_confidence_of_no_measurement_is_nought(self):
-        maps, steadier = np.stack(6 * [BASE_M]), Steadier()
+        maps, steadier = np.stack(6 * [BASE_M]), Stabiliser()
         maps[:5, 100, 50] = np.nan
         for i, (rgb, z_m) in enumerate(zip(still(6), maps)):
             sure = np.full(z_m.shape, 0.8, np.float32)
@@ -202,12 +202,12 @@ class TestBorders:
 def test_steadying_is_in_place_and_none_is_nothing():
     z_m, rgb = BASE_M.copy(), seen()
     depth = DepthMap(z_m)
-    assert make_steadier('none').steady(depth, rgb) is depth
-    assert Steadier().steady(depth, rgb).z_m is z_m
+    assert make_stabiliser('none').steady(depth, rgb) is depth
+    assert Stabiliser().steady(depth, rgb).z_m is z_m
 
 
 def test_another_size_starts_anew():
-    steadier = Steadier()
+    steadier = Stabiliser()
     play(steadier, still(3), jittered(3, 0.01))
     small = BASE_M[::3, ::3].copy()
     np.testing.assert_array_equal(steadier.steady(DepthMap(small.copy(), stamp_ns=1), seen()).z_m, small)

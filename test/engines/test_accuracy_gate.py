@@ -18,7 +18,7 @@ from dav2_ros.engines.selection import verdict
 from dav2_ros.engines.selection.accuracy_gate import FULL, TOLERANCES, compare, prove
 from dav2_ros.engines.selection.reference import gate_pictures, reference
 from dav2_ros.engines.selection.selection import open_and_prove
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 from dav2_ros.image.resize import ResizePlan
 
 PLAN = ResizePlan.lower_bound(60, 80, 56)
@@ -279,7 +279,7 @@ class TestVerdict:
 
     def test_it_survives_json(self, proved):
         _, found = proved
-        assert Verdict.from_facts(json.loads(json.dumps(found.to_facts()))) == found
+        assert AccuracyVerdict.from_facts(json.loads(json.dumps(found.to_facts()))) == found
         assert found.versions['torch'] == torch.__version__ and found.device_name and found.time
 
     def test_it_is_recalled_on_the_next_start(self, checkpoint, proved):

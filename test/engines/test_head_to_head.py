@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from dav2_ros.engines.engine import EngineSpec
-from dav2_ros.engines.selection.head_to_head import TURNS, Champion, race
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.head_to_head import TURNS, FastestEngine, compare_speed
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 from dav2_ros.image.resize import ResizePlan
 
 SPEC = EngineSpec(ResizePlan(30, 40, 28, 42), 'cpu', 'fp32')
-PASSED = Verdict(True, 'fine', 'torch', 'fp32', 'cpu', 'a CPU', 'random', (30, 40), (28, 42), 'camera', 1, best_ms=10.0)
+PASSED = AccuracyVerdict(
+    True, 'fine', 'torch', 'fp32', 'cpu', 'a CPU', 'random', (30, 40), (28, 42), 'camera', 1, best_ms=10.0
+)
 
 
 class Sleeper:
@@ -37,14 +39,14 @@ class Sleeper:
         self.is_open = False
 
 
-def proved_in(best_ms: float) -> Verdict:
+def proved_in(best_ms: float) -> AccuracyVerdict:
     return replace(PASSED, best_ms=best_ms)
 
 
 def test_they_take_turns():
     log = []
     one, other = Sleeper(1, log), Sleeper(2, log)
-    one_ms, other_ms = race(one, other)
+    one_ms, other_ms = compare_speed(one, other)
     assert log == [one, other] * TURNS
     assert 1 <= one_ms < other_ms
 
@@ -52,14 +54,14 @@ def test_they_take_turns():
 def test_slow_ones_are_not_raced_for_long(monkeypatch):
     monkeypatch.setattr('dav2_ros.engines.selection.head_to_head.PATIENCE_S', 0.05)
     log = []
-    race(Sleeper(30, log), Sleeper(30, log))
+    compare_speed(Sleeper(30, log), Sleeper(30, log))
     assert len(log) == 4  # twice each, at least
 
 
 @pytest.mark.parametrize('order', [(0, 1), (1, 0)])
 def test_the_faster_one_wins_though_the_gate_saw_it_on_a_busy_machine(order):
     entries = [(proved_in(25.0), Sleeper(2)), (proved_in(10.0), Sleeper(8))]  # the first is faster, and seemed slower
-    champion = Champion()
+    champion = FastestEngine()
     for k in order:
         champion.challenge(*entries[k])
     assert champion.engine is entries[0][1] and champion.engine.is_open
@@ -71,7 +73,7 @@ def test_the_faster_one_wins_though_the_gate_saw_it_on_a_busy_machine(order):
 @pytest.mark.parametrize('order', [(0, 1, 2), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
 def test_the_standings_are_the_order_of_speed_whoever_raced_whom(order):
     entries = [(proved_in(gate_ms), Sleeper(takes_ms)) for gate_ms, takes_ms in ((20.0, 2), (12.0, 6), (9.0, 18))]
-    champion = Champion()
+    champion = FastestEngine()
     for k in order:
         champion.challenge(*entries[k])
     assert champion.engine is entries[0][1]
@@ -83,7 +85,7 @@ def test_the_standings_are_the_order_of_speed_whoever_raced_whom(order):
 
 def test_one_far_behind_does_not_race():
     log = []
-    champion = Champion()
+    champion = FastestEngine()
     champion.challenge(proved_in(1.0), Sleeper(1, log))
     champion.challenge(proved_in(100.0), Sleeper(100, log))
     assert log == []
@@ -91,7 +93,7 @@ def test_one_far_behind_does_not_race():
 
 @pytest.mark.parametrize('fails', [(True, False), (False, True)])
 def test_one_that_raises_has_lost(fails):
-    champion = Champion()
+    champion = FastestEngine()
     engines = [Sleeper(1, fails=each) for each in fails]
     for engine in engines:
         champion.challenge(proved_in(10.0), engine)
@@ -100,7 +102,7 @@ def test_one_that_raises_has_lost(fails):
 
 
 def test_closing_leaves_none():
-    champion = Champion()
+    champion = FastestEngine()
     engine = Sleeper(1)
     champion.challenge(proved_in(10.0), engine)
     champion.close()

@@ -15,7 +15,7 @@ from random_weights import random_model
 
 from dav2_ros.engines import cache, hot_swap
 from dav2_ros.engines.engine import EngineError, EngineSpec
-from dav2_ros.engines.hot_swap import THREAD, Abandoned, Builder, EngineSupply, is_building
+from dav2_ros.engines.hot_swap import THREAD, BuildAbandoned, EngineBuilder, SwappableEngine, is_building
 from dav2_ros.engines.selection import selection
 from dav2_ros.engines.selection.accuracy_gate import TOLERANCES
 from dav2_ros.estimator import DepthEstimator
@@ -53,13 +53,13 @@ class Heard:
         self.said: list[str] = []
         self.warned: list[str] = []
 
-    def supply(self, checkpoint, name=BUILT, spec=SPEC, background=True) -> EngineSupply:
-        return EngineSupply(
+    def supply(self, checkpoint, name=BUILT, spec=SPEC, background=True) -> SwappableEngine:
+        return SwappableEngine(
             checkpoint, name, spec, background=background, say=self.said.append, warn=self.warned.append
         )
 
 
-def served_until(supply: EngineSupply, picture: np.ndarray, condition, patience_s: float = 300.0) -> list:
+def served_until(supply: SwappableEngine, picture: np.ndarray, condition, patience_s: float = 300.0) -> list:
     """Infer frame after frame, as a camera would have it, until a condition holds; return (engine, depth) of each."""
     until_s, served = time.monotonic() + patience_s, []
     while time.monotonic() < until_s:
@@ -173,8 +173,8 @@ class Opened:
         self.closed += 1
 
 
-def proved() -> selection.Proved:
-    return selection.Proved(Opened(), None, 'made')
+def proved() -> selection.ProvedEngine:
+    return selection.ProvedEngine(Opened(), None, 'made')
 
 
 class TestBuilder:
@@ -182,7 +182,7 @@ class TestBuilder:
 
     def test_it_hands_over_once(self):
         made = proved()
-        builder = Builder(lambda say: made, lambda text: None, lambda text: None)
+        builder = EngineBuilder(lambda say: made, lambda text: None, lambda text: None)
         builder._thread.join()
         assert builder.take() is made and builder.take() is None
         builder.abandon(1.0)
@@ -198,7 +198,7 @@ class TestBuilder:
             say('half done')
             reached.append('the end')
 
-        builder = Builder(build, lambda text: None, lambda text: None)
+        builder = EngineBuilder(build, lambda text: None, lambda text: None)
         started.wait(10)
         threading.Timer(0.1, go_on.set).start()
         builder.abandon(patience_s)
@@ -213,7 +213,7 @@ class TestBuilder:
             go_on.wait(10)
             return made
 
-        builder = Builder(build, lambda text: None, lambda text: None)
+        builder = EngineBuilder(build, lambda text: None, lambda text: None)
         started.wait(10)
         builder.abandon(0.0)
         assert made.engine.closed == 0
@@ -223,7 +223,7 @@ class TestBuilder:
 
     def test_what_was_made_before_it_was_abandoned_is_closed(self):
         made = proved()
-        builder = Builder(lambda say: made, lambda text: None, lambda text: None)
+        builder = EngineBuilder(lambda say: made, lambda text: None, lambda text: None)
         builder._thread.join()
         builder.abandon(0.0)
         assert made.engine.closed == 1
@@ -234,7 +234,7 @@ class TestBuilder:
             raise error
 
         warned = []
-        builder = Builder(build, lambda text: None, warned.append)
+        builder = EngineBuilder(build, lambda text: None, warned.append)
         builder._thread.join()
         assert 'No engine is proved here.' in builder.failure and warned == [builder.failure]
         assert ('KeyError' in builder.failure) == isinstance(error, KeyError) and builder.take() is None
@@ -249,7 +249,7 @@ class TestBuilder:
             at_work.pop()
             return proved()
 
-        builders = [Builder(build, lambda text: None, lambda text: None) for _ in range(4)]
+        builders = [EngineBuilder(build, lambda text: None, lambda text: None) for _ in range(4)]
         for builder in builders:
             builder._thread.join()
         assert most == [1, 1, 1, 1] and not done.is_set()
@@ -264,14 +264,14 @@ class TestBuilder:
             return proved()
 
         with hot_swap._one_builder:
-            builder = Builder(build, said.append, lambda text: None)
+            builder = EngineBuilder(build, said.append, lambda text: None)
         builder._thread.join()
         assert seen == [f'step {k}' for k in range(100)] and len(said) == 1
         assert builder.text == '' and builder._thread.name == THREAD
 
     def test_abandoned_is_no_engine_error(self):
         """The ladder goes on to the next rung after an EngineError."""
-        assert not issubclass(Abandoned, EngineError)
+        assert not issubclass(BuildAbandoned, EngineError)
 
 
 class TestEstimator:

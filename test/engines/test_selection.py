@@ -19,7 +19,7 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.selection import candidates, selection, verdict
-from dav2_ros.engines.selection.candidates import Rung
+from dav2_ros.engines.selection.candidates import EngineCandidate
 from dav2_ros.engines.selection.reference import gate_pictures, reference
 from dav2_ros.engines.selection.selection import open_at_once, open_proved
 from dav2_ros.image.resize import ResizePlan
@@ -104,27 +104,31 @@ class TestRungs:
         monkeypatch.setattr(candidates, 'cuda_is_here', lambda: False)
 
     def test_auto_is_every_engine_of_the_device(self):
-        assert {rung.engine for rung in candidates.rungs('auto', SPEC)} == {'torch', 'onnxruntime', 'openvino'}
+        assert {rung.engine for rung in candidates.list_candidates('auto', SPEC)} == {
+            'torch',
+            'onnxruntime',
+            'openvino',
+        }
 
     def test_a_cpu_without_bf16_is_not_asked_for_it(self, monkeypatch):
         monkeypatch.setattr(candidates, 'cpu_has_bf16', lambda: False)
-        assert 'bf16' not in {rung.precision for rung in candidates.rungs('auto', SPEC)}
-        asked = candidates.rungs('torch', EngineSpec(PLAN, 'cpu', 'bf16'))
-        assert asked == [Rung('torch', 'bf16', 'cpu')]  # whoever asks for it gets it
+        assert 'bf16' not in {rung.precision for rung in candidates.list_candidates('auto', SPEC)}
+        asked = candidates.list_candidates('torch', EngineSpec(PLAN, 'cpu', 'bf16'))
+        assert asked == [EngineCandidate('torch', 'bf16', 'cpu')]  # whoever asks for it gets it
 
     def test_a_gpu_comes_before_the_cpu_and_half_precision_before_single(self, monkeypatch):
         monkeypatch.setattr(candidates, 'cuda_is_here', lambda: True)
-        found = candidates.rungs('auto', EngineSpec(PLAN))
+        found = candidates.list_candidates('auto', EngineSpec(PLAN))
         devices = [rung.device for rung in found]
         assert devices == sorted(devices, reverse=True) and set(devices) == {'cuda', 'cpu'}
-        assert found[:2] == [Rung('tensorrt', 'int8', 'cuda'), Rung('tensorrt', 'fp16', 'cuda')]
-        assert candidates.rungs('auto', EngineSpec(PLAN, 'cuda:1'))[0].device == 'cuda:1'
+        assert found[:2] == [EngineCandidate('tensorrt', 'int8', 'cuda'), EngineCandidate('tensorrt', 'fp16', 'cuda')]
+        assert candidates.list_candidates('auto', EngineSpec(PLAN, 'cuda:1'))[0].device == 'cuda:1'
 
     def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(self, monkeypatch):
         monkeypatch.undo()
         monkeypatch.setitem(sys.modules, 'onnxruntime', None)  # Python's own way to say: not installed
-        assert 'onnxruntime' not in {rung.engine for rung in candidates.rungs('auto', SPEC)}
-        assert candidates.rungs('onnxruntime', SPEC) == [Rung('onnxruntime', 'fp32', 'cpu')]
+        assert 'onnxruntime' not in {rung.engine for rung in candidates.list_candidates('auto', SPEC)}
+        assert candidates.list_candidates('onnxruntime', SPEC) == [EngineCandidate('onnxruntime', 'fp32', 'cpu')]
 
     @pytest.mark.parametrize(('name', 'device'), [('steam', 'cpu'), ('openvino', 'cuda'), ('torch', 'tpu')])
     def test_what_cannot_be_is_refused_by_the_engine_itself(self, checkpoint, name, device):
@@ -171,7 +175,7 @@ class TestLadder:
             open_proved(checkpoint, 'auto', SPEC, said.append).engine.__exit__(None, None, None)
             tried.append([text for text in said if text.startswith('Opening') and 'bf16' in text])
         assert len(tried[0]) == 1 and tried[1] == []
-        key = cache.Key('random', checkpoint.sha256, 'openvino', 1, (60, 80), (56, 84))
+        key = cache.CacheKey('random', checkpoint.sha256, 'openvino', 1, (60, 80), (56, 84))
         folder = cache.obtain(key, lambda made: None)
         os.utime(folder, (2e9, 2e9))
         said = []
@@ -303,7 +307,7 @@ class TestDamage:
 class TestForeignEntries:
     """A folder with the right name and another key's files is not used."""
 
-    KEY = cache.Key('m', 'w', 'tensorrt', 1, (60, 80), (56, 84), runtime='tensorrt 10.3', device='Orin')
+    KEY = cache.CacheKey('m', 'w', 'tensorrt', 1, (60, 80), (56, 84), runtime='tensorrt 10.3', device='Orin')
 
     @pytest.mark.parametrize('other', [{'runtime': 'tensorrt 10.4'}, {'device': 'RTX 4090'}, {'weights': 'x'}], ids=str)
     def test_it_is_built_anew(self, own_cache, other):

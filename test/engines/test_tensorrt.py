@@ -24,7 +24,7 @@ from dav2_ros.engines.backends.tensorrt_build import obtain_plan, plan_key, timi
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.end_to_end import PictureToDepth
 from dav2_ros.engines.export.graphs import export_whole
-from dav2_ros.engines.export.quantise import Quantised
+from dav2_ros.engines.export.quantise import QuantisedModel
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
 
@@ -87,7 +87,7 @@ class TestKeys:
             cache.obtain(key, lambda made, seen=seen: (made / PLAN_FILE).write_text(seen))
         trt = SimpleNamespace(__version__='10.3.0')
         for seen in ('these', 'those'):
-            quantised = Quantised(tmp_path / 'model.onnx', seen)
+            quantised = QuantisedModel(tmp_path / 'model.onnx', seen)
             path = obtain_plan(trt, checkpoint, SPEC, 'int8', 'Orin', lambda text: None, quantised)
             assert path.read_text() == seen
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dav2_ros.evaluation.da2k import AnnotationError, Pair, Picture, gather, judge_picture, read_annotations, to_json
+from dav2_ros.evaluation.da2k import (
+    AnnotatedPicture,
+    AnnotationError,
+    PointPair,
+    gather,
+    judge_picture,
+    read_annotations,
+    to_json,
+)
 from dav2_ros.image.resize import ResizePlan
 
 NEAR, FAR = (1, 2), (5, 7)  # row, column
@@ -19,13 +27,13 @@ CLOSER = np.zeros((8, 10), np.float32)  # a disparity in which NEAR is closer
 CLOSER[NEAR], CLOSER[FAR] = 2.0, 1.0
 
 
-def picture(*pairs: Pair, name: str = 'images/indoor/a.jpg') -> Picture:
-    return Picture(name, pairs or (Pair((NEAR, FAR), 0),))
+def picture(*pairs: PointPair, name: str = 'images/indoor/a.jpg') -> AnnotatedPicture:
+    return AnnotatedPicture(name, pairs or (PointPair((NEAR, FAR), 0),))
 
 
 @pytest.mark.parametrize('closer', [0, 1])
 def test_the_larger_disparity_and_the_smaller_depth_are_closer(closer):
-    pair = Pair((NEAR, FAR), 0) if closer == 0 else Pair((FAR, NEAR), 1)
+    pair = PointPair((NEAR, FAR), 0) if closer == 0 else PointPair((FAR, NEAR), 1)
     for kind, right in (('relative', 1), ('metric', 0)):
         assert judge_picture(CLOSER, picture(pair), kind=kind).right == right
         assert judge_picture(-CLOSER, picture(pair), kind=kind).right == 1 - right
@@ -44,8 +52,8 @@ def test_a_tie_is_wrong_and_so_is_the_unknown():
 
 
 def test_every_pair_counts_once_in_the_mean_and_every_scene_once_in_the_other():
-    wrong = Pair((NEAR, FAR), 1)
-    right = Pair((NEAR, FAR), 0)
+    wrong = PointPair((NEAR, FAR), 1)
+    right = PointPair((NEAR, FAR), 0)
     names = {
         'images/indoor/a.jpg': (right,) * 6,
         'images/aerial/b.jpg': (wrong, wrong),
@@ -69,14 +77,14 @@ def test_every_pair_counts_once_in_the_mean_and_every_scene_once_in_the_other():
     ],
 )
 def test_the_scene_is_in_the_path(name, scene):
-    assert Picture(name, ()).scene == scene
+    assert AnnotatedPicture(name, ()).scene == scene
 
 
 def test_points_are_those_of_the_picture_whatever_the_size_of_the_prediction():
     """Bilinear with corners aligned: on a ramp, depth of any point is that of the ramp."""
     small = np.linspace(0, 1, 6, dtype=np.float32)[None].repeat(4, 0)
-    pairs = [Pair(((0, x + 1), (20, x)), 0) for x in range(49)]
-    score = judge_picture(small, Picture('a', tuple(pairs)), kind='relative', size=(30, 50))
+    pairs = [PointPair(((0, x + 1), (20, x)), 0) for x in range(49)]
+    score = judge_picture(small, AnnotatedPicture('a', tuple(pairs)), kind='relative', size=(30, 50))
     assert score.right == 49
     plan = ResizePlan(30, 50, 4, 6)
     np.testing.assert_allclose(plan.undo(small)[:, 49], 1.0)
@@ -84,7 +92,7 @@ def test_points_are_those_of_the_picture_whatever_the_size_of_the_prediction():
 
 def test_a_point_outside_the_picture_is_refused():
     with pytest.raises(AnnotationError, match='10x8'):
-        judge_picture(CLOSER, picture(Pair((NEAR, (8, 0)), 0)), kind='relative')
+        judge_picture(CLOSER, picture(PointPair((NEAR, (8, 0)), 0)), kind='relative')
 
 
 def test_annotations_are_read_as_they_are_published_and_written_so(tmp_path: Path):
@@ -99,9 +107,9 @@ def test_annotations_are_read_as_they_are_published_and_written_so(tmp_path: Pat
     file.write_text(json.dumps(published))
     found = read_annotations(file)
     assert [len(p.pairs) for p in found.values()] == [1, 2]
-    assert found['./images/indoor/a.jpg'].pairs[0] == Pair(((1, 2), (5, 7)), 0)
+    assert found['./images/indoor/a.jpg'].pairs[0] == PointPair(((1, 2), (5, 7)), 0)
     assert json.loads(to_json(found.values())) == published
-    turned = Picture('c', (Pair(((1, 2), (3, 4)), 1),))
+    turned = AnnotatedPicture('c', (PointPair(((1, 2), (3, 4)), 1),))
     assert json.loads(to_json([turned])) == {'c': [{'point1': [3, 4], 'point2': [1, 2], 'closer_point': 'point1'}]}
 
 

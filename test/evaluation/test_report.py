@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dav2_ros.evaluation.page import Figure, FramePictures, Line, Plot, Report, Table
+from dav2_ros.evaluation.page import Curve, Figure, FramePictures, Plot, Report, ReportTable
 from dav2_ros.evaluation.protocols import PROTOCOLS
 from dav2_ros.evaluation.report import ReportError, read_data, render, write
 from dav2_ros.evaluation.tables import number, percent, write_csv
@@ -41,13 +41,13 @@ def frame(truth_share: float = 1.0) -> FramePictures:
 @pytest.fixture(scope='module')
 def page() -> str:
     x = np.arange(5.0) + 1
-    lines = (Line('one', x, x / 10), Line('other', x, np.array([0.1, np.nan, 0.3, 0.2, 0.5])))
+    lines = (Curve('one', x, x / 10), Curve('other', x, np.array([0.1, np.nan, 0.3, 0.2, 0.5])))
     return render(
         Report(
             f'Title {SLY}',
             'what it is about',
             (Figure('AbsRel', '0.125', 'mean'),),
-            (Table('All', ('model', 'AbsRel'), ((SLY, '0.125'),), note='a note'),),
+            (ReportTable('All', ('model', 'AbsRel'), ((SLY, '0.125'),), note='a note'),),
             (
                 Plot('By distance', 'metres', 'error', lines, log_x=True, percent=True, markers=True),
                 Plot('Over time', 's', 'scale', lines[:1], level=1.0),

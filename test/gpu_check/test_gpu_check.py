@@ -21,7 +21,7 @@ from dav2_ros.engines.export.fold import fold
 from dav2_ros.gpu_check.__main__ import settings_for
 from dav2_ros.gpu_check.report import markdown, tables
 from dav2_ros.gpu_check.roofline import roofline, table
-from dav2_ros.gpu_check.session import JSON_FILE, MARKDOWN_FILE, Session
+from dav2_ros.gpu_check.session import JSON_FILE, MARKDOWN_FILE, CheckSession
 from dav2_ros.gpu_check.timing import in_turns_ms, summary
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PRESETS
@@ -68,10 +68,10 @@ class TestRoofline:
 
 class TestSession:
     @pytest.fixture
-    def session(self, tmp_path) -> Session:
-        return Session(tmp_path / 'out', 60.0, settings_for('cpu', quick=False))
+    def session(self, tmp_path) -> CheckSession:
+        return CheckSession(tmp_path / 'out', 60.0, settings_for('cpu', quick=False))
 
-    def kept(self, session: Session) -> dict:
+    def kept(self, session: CheckSession) -> dict:
         assert sorted(path.name for path in session.folder.iterdir()) == [JSON_FILE, MARKDOWN_FILE]
         return json.loads((session.folder / JSON_FILE).read_text())['parts']
 
@@ -107,8 +107,8 @@ class TestSession:
 import sys, time
 from pathlib import Path
 from dav2_ros.gpu_check.__main__ import settings_for
-from dav2_ros.gpu_check.session import Session
-session = Session(Path({str(tmp_path)!r}) / 'out', 5.0, settings_for('cpu', quick=False))
+from dav2_ros.gpu_check.session import CheckSession
+session = CheckSession(Path({str(tmp_path)!r}) / 'out', 5.0, settings_for('cpu', quick=False))
 session.watch()
 def hangs(result):
     result['found'] = 7

@@ -13,7 +13,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
-from dav2_ros.nodes.camera_info import RecentInfos, camera_from_info, camera_info_for, image_size
+from dav2_ros.nodes.camera_info import RecentCameraInfos, camera_from_info, camera_info_for, image_size
 
 K = (510.0, 0.0, 317.0, 0.0, 505.0, 243.0, 0.0, 0.0, 1.0)
 P = (480.0, 0.0, 322.0, -57.6, 0.0, 480.0, 238.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -109,7 +109,7 @@ def stamped(nanosec: int, **changes: object) -> CameraInfo:
 
 
 def test_an_image_gets_the_info_of_its_stamp_else_the_newest() -> None:
-    infos, first, second = RecentInfos(), stamped(1), stamped(2)
+    infos, first, second = RecentCameraInfos(), stamped(1), stamped(2)
     assert infos.match(Header(), 640, 480) is None
     infos.add(first)
     infos.add(second)
@@ -118,7 +118,7 @@ def test_an_image_gets_the_info_of_its_stamp_else_the_newest() -> None:
 
 
 def test_an_info_of_another_size_is_refused_with_both_sizes() -> None:
-    infos = RecentInfos()
+    infos = RecentCameraInfos()
     infos.add(stamped(1, binning_x=2, binning_y=2))
     assert infos.match(Header(), 320, 240) is not None
     with pytest.raises(ValueError, match=r'640x480.*320x240'):
@@ -126,7 +126,7 @@ def test_an_info_of_another_size_is_refused_with_both_sizes() -> None:
 
 
 def test_a_bag_that_starts_again_forgets_the_round_before() -> None:
-    infos, before, again = RecentInfos(), stamped(7, width=320), stamped(3)
+    infos, before, again = RecentCameraInfos(), stamped(7, width=320), stamped(3)
     infos.add(before)
     infos.add(again)
     assert infos.match(Header(stamp=Time(nanosec=7)), 640, 480) is again
@@ -134,7 +134,7 @@ def test_a_bag_that_starts_again_forgets_the_round_before() -> None:
 
 
 def test_only_so_many_infos_are_kept() -> None:
-    infos = RecentInfos(depth=3)
+    infos = RecentCameraInfos(depth=3)
     for stamp in range(10):
         infos.add(stamped(stamp))
     assert len(infos._infos) == 3

@@ -19,7 +19,7 @@ from std_msgs.msg import Header
 
 from dav2_ros.camera import UnknownLensError
 from dav2_ros.image.camera_info import camera_from_info, image_size, info_of_image, read_camera
-from dav2_ros.nodes.camera_info import RecentInfos, camera_info_for
+from dav2_ros.nodes.camera_info import RecentCameraInfos, camera_info_for
 
 
 class TestSize:
@@ -59,7 +59,7 @@ class TestSize:
         assert (published.width, published.height, published.k[0], published.p[0]) == (32, 24, 0.0, 0.0)
 
     def test_one_info_serves_images_of_a_size_that_changes(self) -> None:
-        infos = RecentInfos()
+        infos = RecentCameraInfos()
         infos.add(changed(an_info(Header()), width=0, height=0))
         assert image_size(infos.match(Header(), 64, 48)) == (64, 48)
         assert image_size(infos.match(Header(), 32, 24)) == (32, 24)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dav2_ros.media.images import MediaError, read_photo
-from dav2_ros.media.video import Clip
+from dav2_ros.media.video import VideoClip
 
 CASES = 600  # of each kind
 SEED = 20_26
@@ -79,7 +79,7 @@ def test_damaged_videos(tmp_path):
         path = tmp_path / f'{case}{name}'
         path.write_bytes(damage(whole[name], rng))
         try:
-            with Clip(path) as clip:
+            with VideoClip(path) as clip:
                 frames = sum(1 for picture in clip if picture.rgb.ndim == 3)
             read += frames > 0
             assert not clip.damage or (clip.damage.endswith('.') and '\n' not in clip.damage), case

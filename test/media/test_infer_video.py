@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dav2_ros.media.images import MediaError
-from dav2_ros.media.video import Clip, VideoFile
+from dav2_ros.media.video import VideoClip, VideoFile
 
 av = pytest.importorskip('av', reason='PyAV is not installed (pip: the extra video)')
 
@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[list[np.ndarray], list[float], int]:
 def test_frames_keep_their_times_even_uneven_ones(tmp_path):
     times_ms = np.cumsum([0, *np.random.default_rng(0).integers(10, 90, FRAMES - 1)]).tolist()
     path = record(tmp_path / 'uneven.mkv', times_ms=times_ms)
-    with Clip(path) as clip, VideoFile(tmp_path / 'out.mp4', clip.rate) as file:
+    with VideoClip(path) as clip, VideoFile(tmp_path / 'out.mp4', clip.rate) as file:
         for frame in clip:
             file.write(frame.rgb, frame.time_s)
     frames, times_s, _ = read(tmp_path / 'out.mp4')
@@ -81,7 +81,7 @@ def test_frames_keep_their_times_even_uneven_ones(tmp_path):
 )
 def test_sound_goes_along_where_mp4_can_hold_it(tmp_path, name, sound, kept):
     path = record(tmp_path / name, sound=sound)
-    with Clip(path) as clip, VideoFile(tmp_path / 'out.mp4', clip.rate, path) as file:
+    with VideoClip(path) as clip, VideoFile(tmp_path / 'out.mp4', clip.rate, path) as file:
         for frame in clip:
             file.write(frame.rgb, frame.time_s)
     frames, _, packets = read(tmp_path / 'out.mp4')
@@ -98,7 +98,7 @@ def test_a_telephone_held_upright_gives_upright_frames(tmp_path, degrees):
     one, (cos, sin) = 1 << 16, ((1, 0), (0, 1), (-1, 0), (0, -1))[degrees // 90]
     data[at : at + 36] = struct.pack('>9i', cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
-    with Clip(path) as clip:
+    with VideoClip(path) as clip:
         shown = next(iter(clip)).rgb
     upright = np.rot90(picture(0), -degrees // 90)  # players turn by `degrees` clockwise
     assert shown.shape == upright.shape
@@ -127,7 +127,7 @@ def test_a_truncated_video_gives_what_is_left_and_says_where_it_ends(tmp_path):
     path = record(tmp_path / 'whole.mkv')
     half = tmp_path / 'half.mkv'
     half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with Clip(half) as clip:
+    with VideoClip(half) as clip:
         frames = list(clip)
     assert 0 < len(frames) < FRAMES
     assert np.abs(frames[0].rgb.astype(int) - picture(0)).mean() < 6
@@ -137,12 +137,12 @@ READ_OFTEN = """
 import sys
 from pathlib import Path
 from dav2_ros.media.images import MediaError
-from dav2_ros.media.video import Clip
+from dav2_ros.media.video import VideoClip
 
 for number in range(100):
     for path in map(Path, sys.argv[1:]):
         try:
-            with Clip(path) as clip:
+            with VideoClip(path) as clip:
                 list(clip)
         except MediaError:
             pass
@@ -168,7 +168,7 @@ def test_a_damaged_video_never_hangs_the_process(tmp_path):
 def test_what_is_no_video_is_one_sentence(tmp_path, content):
     path = tmp_path / 'bad.mp4'
     path.write_bytes(content)
-    with pytest.raises(MediaError, match=r'bad\.mp4 is not a video that FFmpeg reads \(.+\)\.$'), Clip(path):
+    with pytest.raises(MediaError, match=r'bad\.mp4 is not a video that FFmpeg reads \(.+\)\.$'), VideoClip(path):
         pass
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dav2_ros.depth.colour import BEYOND, UNKNOWN, colourise, palette
 from dav2_ros.media import exif, images
-from dav2_ros.media.point_render import Eye, raised, splat
+from dav2_ros.media.point_render import Viewpoint, raised, splat
 
 NEAR_M, FAR_M = 0.5, 40.0
 DEPTHS = st.floats(2**-6, 512.0, width=32)
@@ -203,7 +203,7 @@ class TestExif:
 
 
 class TestSplat:
-    EYE = Eye((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), width=100, height=80, hfov_rad=math.radians(90))
+    EYE = Viewpoint((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), width=100, height=80, hfov_rad=math.radians(90))
 
     def draw(self, points, colours, spread=0.0):
         points = np.array(points, np.float64)

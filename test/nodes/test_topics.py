@@ -45,9 +45,9 @@ def node(start) -> tuple[dict[str, str], dict[str, str]]:
             assert peer.set(name, value) == (True, ''), name
         assert peer.change('configure') and peer.change('activate')
         peer.subscribe('depth/image')
-        image = 'image/compressed' if transport == 'compressed' else 'image'
-        sensor = 'reference/image' if source == 'depth' else source
-        peer.until(lambda each=image, other=sensor: {each, other} <= topics(peer, 'subscriber').keys(), image)
+        wanted = {'image/compressed' if transport == 'compressed' else 'image'}
+        wanted |= {'reference/image', 'reference/camera_info'} if source == 'depth' else {source}
+        peer.until(lambda names=wanted: names <= topics(peer, 'subscriber').keys(), f'subscriptions to {wanted}')
         taken |= topics(peer, 'subscriber')
         made |= topics(peer, 'publisher')
         peer.unsubscribe()

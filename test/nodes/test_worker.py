@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import Counter
 
-from dav2_ros.nodes.worker import FairWorker, Latest, Worker
+from dav2_ros.nodes.worker import FairWorker, Mailbox, Worker
 
 PATIENCE_S = 30.0
 
@@ -87,7 +87,7 @@ def test_an_item_is_let_go_once_handled() -> None:
 
 class TestSenders:
     def test_of_those_that_wait_who_was_served_longest_ago_goes_first(self) -> None:
-        latest: Latest[str, int] = Latest(('a', 'b', 'c'), 1, 0.0)
+        latest: Mailbox[str, int] = Mailbox(('a', 'b', 'c'), 1, 0.0)
         for sender, item in zip('cab', range(3), strict=True):
             latest.put(sender, item)
         assert [latest.take() for _ in range(3)] == [{'a': 1}, {'b': 2}, {'c': 0}]
@@ -102,7 +102,7 @@ class TestSenders:
     def test_who_sends_more_is_served_no_more_under_overload(self) -> None:
         """Each has an item waiting whenever one is taken; one of them has had ten."""
         for most in (1, 2, 3):
-            latest: Latest[str, int] = Latest(tuple('abcd'), most, 0.0)
+            latest: Mailbox[str, int] = Mailbox(tuple('abcd'), most, 0.0)
             served: Counter[str] = Counter()
             for _ in range(101):
                 for sender, times in zip('abcd', (10, 1, 1, 3), strict=True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.camera import Camera
-from dav2_ros.depth.scene_change import SceneCut
+from dav2_ros.depth.scene_change import SceneChangeDetector
 from dav2_ros.frames import DepthMap
 from dav2_ros.scale.correction import Correction
 from dav2_ros.scale.fit import ScaleFit, no_fit
@@ -151,7 +151,7 @@ class TestCut:
         pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
         from dav2_ros.bags.storage.reader import BagReader
 
-        cut = SceneCut()
+        cut = SceneChangeDetector()
         with BagReader(DEMO_BAG) as bag:
             found = [i for i, depth in enumerate(bag.depths()) if cut.seen(depth)]
         assert found == [32], 'the room ends and the street begins'
@@ -161,7 +161,7 @@ class TestCut:
         return DepthMap(z_m * np.float32(factor), CAMERA, START_NS + ms * 1_000_000)
 
     def test_a_jump_of_depth_or_of_time_is_one_and_a_walk_is_none(self) -> None:
-        cut = SceneCut()
+        cut = SceneChangeDetector()
         assert not cut.seen(self.depth(0))
         assert not any([cut.seen(self.depth(100 * i, math.exp(0.05 * i))) for i in range(1, 20)])
         assert cut.seen(self.depth(2000, math.exp(0.95 + 1.2)))
@@ -170,7 +170,7 @@ class TestCut:
         assert cut.seen(self.depth(4000, math.exp(0.95 + 1.2))), 'time went back'
 
     def test_sky_and_unknown_are_counted(self) -> None:
-        cut = SceneCut()
+        cut = SceneChangeDetector()
         for value in (np.nan, np.inf, 0.0):
             assert not cut.seen(DepthMap(np.full((48, 64), value, np.float32)))
         assert cut.seen(self.depth(0))

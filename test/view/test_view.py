@@ -19,7 +19,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.cloud.cloud import make_cloud
 from dav2_ros.commands.app import app
 from dav2_ros.frames import DepthMap
-from dav2_ros.view.scene import Moment, Scene
+from dav2_ros.view.scene import RerunScene, TimelineFrame
 from dav2_ros.view.timeline import _by_stamp
 
 ROOT = Path(__file__).parents[2]
@@ -36,17 +36,17 @@ def read(path: Path) -> dict[str, list[dict]]:
     return rows
 
 
-def moment(number: int) -> Moment:
+def moment(number: int) -> TimelineFrame:
     z_m = np.linspace(1, 50, 20 * 30, dtype=np.float32).reshape(20, 30) + number
     z_m[0, 0], z_m[1, 1] = np.nan, np.inf
     rgb = np.random.default_rng(number).integers(0, 255, (20, 30, 3), np.uint8)
     depth = DepthMap(z_m, Camera.from_hfov(30, 20, 1.0), 1_700_000_000_123_456_789 + number * 33_000_000)
-    return Moment(depth, rgb, {'latency_ms': 20.0 + number})
+    return TimelineFrame(depth, rgb, {'latency_ms': 20.0 + number})
 
 
 def test_a_file_holds_what_was_shown(tmp_path):
     shown = [moment(number) for number in range(3)]
-    with Scene('test', tmp_path / 'a.rrd', (0.5, 40.0), stride=1) as scene:
+    with RerunScene('test', tmp_path / 'a.rrd', (0.5, 40.0), stride=1) as scene:
         for each in shown:
             scene.show(each)
     assert [path.name for path in tmp_path.iterdir()] == ['a.rrd']
@@ -70,15 +70,15 @@ def test_a_file_holds_what_was_shown(tmp_path):
 
 
 def test_without_a_camera_there_is_depth_and_no_cloud(tmp_path):
-    with Scene('test', tmp_path / 'a.rrd', (0.5, 40.0)) as scene:
-        scene.show(Moment(DepthMap(moment(0).depth.z_m)))
+    with RerunScene('test', tmp_path / 'a.rrd', (0.5, 40.0)) as scene:
+        scene.show(TimelineFrame(DepthMap(moment(0).depth.z_m)))
     rows = read(tmp_path / 'a.rrd')
     assert '/world/camera/depth' in rows
     assert '/world/points' not in rows and '/world/camera/image' not in rows
 
 
 def test_what_fails_leaves_no_file(tmp_path):
-    with pytest.raises(RuntimeError), Scene('test', tmp_path / 'a.rrd', (0.5, 40.0)) as scene:
+    with pytest.raises(RuntimeError), RerunScene('test', tmp_path / 'a.rrd', (0.5, 40.0)) as scene:
         scene.show(moment(0))
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ from dav2_ros.models.registry import ModelError
 from dav2_ros.parameter import build
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.web.glb import glb
-from dav2_ros.web.limits import Limits
+from dav2_ros.web.limits import UploadLimits
 from dav2_ros.web.result import PictureResult, keep, painted
 from dav2_ros.web.service import DepthService, JobRequest, local_models, without_folders
 
@@ -146,7 +146,7 @@ class TestLimits:
         return folder / name
 
     def test_what_is_no_picture_is_a_sentence_with_its_name(self, tmp_path):
-        limits = Limits(upload_mb=1, pixels=2_000_000)
+        limits = UploadLimits(upload_mb=1, pixels=2_000_000)
         chunk = struct.pack('>4sIIBBBBB', b'IHDR', 60_000, 60_000, 8, 2, 0, 0, 0)
         bomb = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk + struct.pack('>I', zlib.crc32(chunk))
         bomb += struct.pack('>I4s', 1000, b'IDAT') + bytes(1000)
@@ -165,10 +165,10 @@ class TestLimits:
             limits.check_video(self.picture(tmp_path, 'a.txt', b''))
 
     def test_numbers_of_pictures(self):
-        Limits().check_count([Path('a')])
+        UploadLimits().check_count([Path('a')])
         for count in (0, 101):
             with pytest.raises(MediaError, match=f'{count} pictures: choose 1 to 100'):
-                Limits().check_count([Path('a')] * count)
+                UploadLimits().check_count([Path('a')] * count)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ class TestDepthService:
     @pytest.fixture
     def service(self, tmp_path, random_model, one_thread):
         (tmp_path / 'home').mkdir()
-        limits = Limits(video_frames=6)
+        limits = UploadLimits(video_frames=6)
         params = build(OfflineParameters, {'precision': 'fp32'})
         with DepthService(tmp_path / 'home', limits, model=random_model, params=params) as service:
             yield service

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dav2_ros.evaluation.da2k import Pair, Picture
+from dav2_ros.evaluation.da2k import AnnotatedPicture, PointPair
 from dav2_ros.files.atomic import write_json
 from dav2_training.data.sample import DataError
 
@@ -123,13 +123,13 @@ class Ballot:
         pairs = [asdict(pair) for pair in self._pairs.values()]
         write_json(self.path, {'format': FORMAT, 'root': root, 'made_by': self.made_by, 'pairs': pairs})
 
-    def export(self, votes: int = 1) -> list[Picture]:
+    def export(self, votes: int = 1) -> list[AnnotatedPicture]:
         """Return the pictures with pairs that at least `votes` people answered, all alike; see da2k.to_json."""
-        agreed: dict[str, list[Pair]] = {}
+        agreed: dict[str, list[PointPair]] = {}
         for pair in self._pairs.values():
             if (closer := pair.closer(votes)) is not None:
-                agreed.setdefault(pair.picture, []).append(Pair(pair.points, closer))
-        return [Picture(name, tuple(pairs)) for name, pairs in sorted(agreed.items())]
+                agreed.setdefault(pair.picture, []).append(PointPair(pair.points, closer))
+        return [AnnotatedPicture(name, tuple(pairs)) for name, pairs in sorted(agreed.items())]
 
 
 def _pair(entry: dict) -> Disputed:

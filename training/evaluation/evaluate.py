@@ -25,7 +25,7 @@ from dav2_ros.engines.engine import EngineError
 from dav2_ros.evaluation.alignment import ALIGNMENTS
 from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.evaluation.protocols import PROTOCOLS, Protocol, protocol
-from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.report import ReportFiles
 from dav2_training.data import registry
 from dav2_training.data.procedural.frame_cache import WORLDS
 from dav2_training.data.sample import DataError, DepthSet
@@ -146,7 +146,7 @@ def main(
     runs = {'engine': engine, 'precision': precision, 'device': device, 'size': size}
     scenes = HeldOut(frames or 512, height, width, seed, HELD_OUT.get(data, 'procedural'))
     opened = open_data(data, root, split, frames, scenes)
-    files = Files(json_to, csv_to, html_to)
+    files = ReportFiles(json_to, csv_to, html_to)
     options = tuple((name, str(value)) for name, value in {'data': data, 'split': split, **runs}.items() if value)
     if data == 'da2k':
         evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, files)
@@ -166,7 +166,7 @@ def write(
     asked: Asked,
     results: Sequence[Result],
     pictures: tuple[FramePictures, ...],
-    files: Files,
+    files: ReportFiles,
 ) -> None:
     """Print the tables and write what was asked for."""
     from dav2_training.evaluation.tables import show

@@ -21,10 +21,10 @@ import typer
 
 from dav2_ros.camera import Camera
 from dav2_ros.depth.confidence import VARIANTS
-from dav2_ros.depth.flying_pixels import FlyingPoints
+from dav2_ros.depth.flying_pixels import FlyingPixelDetector
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.evaluation import sparsification
-from dav2_ros.evaluation.flying_pixels import Removal, removal, softened
+from dav2_ros.evaluation.flying_pixels import FlyingPixelRemoval, removal, softened
 from dav2_ros.evaluation.sparsification import Sparsification, sparsify
 from dav2_ros.frames import Frame
 from dav2_ros.models import checkpoints
@@ -54,9 +54,9 @@ def scenes(
             yield Frame(rgb.numpy(), camera), true_m.numpy()
 
 
-def judge_flying(estimator: DepthEstimator, frames: int) -> dict[str, Removal]:
+def judge_flying(estimator: DepthEstimator, frames: int) -> dict[str, FlyingPixelRemoval]:
     """Count what the mask removes of softened truth, and of the model's own depth."""
-    found, finder = defaultdict(Removal), FlyingPoints()
+    found, finder = defaultdict(FlyingPixelRemoval), FlyingPixelDetector()
     for frame, true_m in scenes(480, 640, range(frames), 'flying points'):
         maps = {name: softened(true_m, **options) for name, options in SOFTENED.items()}
         maps['of the model'] = estimator.estimate(frame)[0].z_m

@@ -18,8 +18,8 @@ from dav2_ros.depth.colour import palette
 from dav2_ros.evaluation.alignment import inverted
 from dav2_ros.evaluation.charts import paint_error
 from dav2_ros.evaluation.disparity import DisparityMetrics, compare_disparity
-from dav2_ros.evaluation.page import Figure, Pictures, Report, Table
-from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.page import Figure, PictureRow, Report, ReportTable
+from dav2_ros.evaluation.report import ReportFiles
 from dav2_ros.evaluation.tables import number
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.evaluation.predictors import Predictor, open_predictor
@@ -43,7 +43,7 @@ class DisparityResult:
     kind: str
     facts: Mapping[str, str]
     pictures: tuple[tuple[str, tuple[float, ...]], ...]  # name, NUMBERS
-    worst: tuple[Pictures, ...]
+    worst: tuple[PictureRow, ...]
 
     @property
     def means(self) -> dict[str, float]:
@@ -75,7 +75,7 @@ def judge(predict: Predictor, samples: DepthSet, indices: Sequence[int], threads
     return DisparityResult(predict.name, predict.kind, predict.facts, tuple(pictures), frames)
 
 
-def draw(model: str, sample: Sample, found: DisparityMetrics) -> Pictures:
+def draw(model: str, sample: Sample, found: DisparityMetrics) -> PictureRow:
     """Draw picture, truth, fitted prediction and their difference, all small."""
     true = sample.inverse_depth()
     known = np.isfinite(found.difference)
@@ -93,7 +93,7 @@ def draw(model: str, sample: Sample, found: DisparityMetrics) -> Pictures:
         ('prediction, fitted', painted(share + difference)),
         ('difference', paint_error(-difference)),
     )
-    return Pictures(f'{model}, {sample.name}: SSIM {found.ssim:.3f}, MAE {found.mae:.3f}', panels)
+    return PictureRow(f'{model}, {sample.name}: SSIM {found.ssim:.3f}, MAE {found.mae:.3f}', panels)
 
 
 def painted(share: np.ndarray) -> np.ndarray:
@@ -102,13 +102,15 @@ def painted(share: np.ndarray) -> np.ndarray:
     return palette()[np.where(np.isnan(share), 0, levels)]
 
 
-def table(results: Sequence[DisparityResult]) -> Table:
+def table(results: Sequence[DisparityResult]) -> ReportTable:
     """Return one row for each model."""
     rows = tuple(
         (r.model, str(len(r.pictures)), *(number(m[name]) for name in NUMBERS[:3]))
         for r, m in ((r, r.means) for r in results)
     )
-    return Table('Disparity', ('model', 'pictures', 'SSIM', 'MAE', 'RMSE'), rows, 'SSIM: 1 is equal. Errors: of range.')
+    return ReportTable(
+        'Disparity', ('model', 'pictures', 'SSIM', 'MAE', 'RMSE'), rows, 'SSIM: 1 is equal. Errors: of range.'
+    )
 
 
 def run(
@@ -120,7 +122,7 @@ def run(
     options: tuple[tuple[str, str], ...],
     worst: int,
     engine: Mapping[str, object],
-    files: Files,
+    files: ReportFiles,
 ) -> None:
     """Judge models, print the table, write what was asked for."""
     results = []

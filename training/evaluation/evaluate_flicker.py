@@ -22,7 +22,7 @@ import typer
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.depth.stabilise import MODES, make_steadier
+from dav2_ros.depth.stabilise import MODES, make_stabiliser
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.evaluation import flicker
 from dav2_ros.evaluation.flicker import Flicker
@@ -73,7 +73,7 @@ def _film(estimator: DepthEstimator, name: str, recorded: Iterator[tuple[Frame, 
 
 def steadied(film: Film, mode: str) -> tuple[list[np.ndarray], list[float], list[float]]:
     """Return depth (H, W) as a mode makes it, the factors of its scale, and the milliseconds it took."""
-    steadier, maps, factors, times_ms = make_steadier(mode), [], [], []
+    steadier, maps, factors, times_ms = make_stabiliser(mode), [], [], []
     for frame, depth in zip(film.frames, film.depths):
         own = replace(depth, z_m=depth.z_m.copy())
         started = time.perf_counter()

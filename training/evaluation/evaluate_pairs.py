@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from dav2_ros.depth.colour import palette
-from dav2_ros.evaluation.da2k import Da2kScore, Pair, PairScore, Picture, gather, judge_picture
-from dav2_ros.evaluation.page import Figure, Pictures, Report, Table
-from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.da2k import AnnotatedPicture, Da2kScore, PairScore, PointPair, gather, judge_picture
+from dav2_ros.evaluation.page import Figure, PictureRow, Report, ReportTable
+from dav2_ros.evaluation.report import ReportFiles
 from dav2_ros.evaluation.tables import percent
 from dav2_training.data.sets.da2k import Da2k
 from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
@@ -37,7 +37,7 @@ class PairResult:
     kind: str
     facts: Mapping[str, str]
     pictures: tuple[tuple[str, PairScore], ...]  # name, pairs of it
-    wrong: tuple[Pictures, ...]  # some of those that went wrong
+    wrong: tuple[PictureRow, ...]  # some of those that went wrong
 
     @property
     def score(self) -> Da2kScore:
@@ -61,11 +61,13 @@ def judge(predict: Predictor, samples: Da2k, indices: Sequence[int], worst: int)
     return PairResult(predict.name, predict.kind, predict.facts, tuple(found), tuple(wrong))
 
 
-def draw(predict: Predictor, rgb: np.ndarray, prediction: np.ndarray, picture: Picture) -> Pictures:
+def draw(predict: Predictor, rgb: np.ndarray, prediction: np.ndarray, picture: AnnotatedPicture) -> PictureRow:
     """Draw the wrong pairs into a picture and what was predicted: green is what people call closer, red farther."""
-    bad = [p for p in picture.pairs if not judge_picture(prediction, Picture('', (p,)), kind=predict.kind).right]
+    bad = [
+        p for p in picture.pairs if not judge_picture(prediction, AnnotatedPicture('', (p,)), kind=predict.kind).right
+    ]
     caption = f'{predict.name}, {picture.name}: {len(bad)} of {len(picture.pairs)} pairs wrong (green is closer)'
-    return Pictures(caption, tuple((n, marked(p, bad)) for n, p in (('picture', rgb), ('prediction', shades(
+    return PictureRow(caption, tuple((n, marked(p, bad)) for n, p in (('picture', rgb), ('prediction', shades(
         prediction, predict.kind)))))  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def shades(prediction: np.ndarray, kind: str) -> np.ndarray:
     return palette()[levels]
 
 
-def marked(rgb: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
+def marked(rgb: np.ndarray, pairs: Sequence[PointPair]) -> np.ndarray:
     """Return a picture of width WIDTH with its pairs drawn in."""
     scale = WIDTH / rgb.shape[1]
     drawn = cv2.resize(rgb, (WIDTH, max(1, round(scale * rgb.shape[0]))), interpolation=cv2.INTER_AREA)
@@ -92,7 +94,7 @@ def marked(rgb: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
     return drawn
 
 
-def table(results: Sequence[PairResult]) -> Table:
+def table(results: Sequence[PairResult]) -> ReportTable:
     """Return scenes across, models down."""
     scenes = [scene.scene for scene in results[0].score.scenes]
     rows = []
@@ -101,7 +103,7 @@ def table(results: Sequence[PairResult]) -> Table:
         rows.append((result.model, *(percent(s.accuracy) for s in score.scenes), percent(score.total.accuracy),
                      percent(score.mean_of_scenes), str(score.total.ties)))  # fmt: skip
     pairs = results[0].score.total.pairs
-    return Table(f'{pairs} pairs', ('model', *scenes, 'all pairs', 'mean of scenes', 'ties'), tuple(rows))
+    return ReportTable(f'{pairs} pairs', ('model', *scenes, 'all pairs', 'mean of scenes', 'ties'), tuple(rows))
 
 
 def run(
@@ -111,7 +113,7 @@ def run(
     options: tuple[tuple[str, str], ...],
     worst: int,
     engine: Mapping[str, object],
-    files: Files,
+    files: ReportFiles,
 ) -> None:
     """Judge models, print the table, write what was asked for."""
     results = []

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from dav2_ros.evaluation.page import Figure, FramePictures, Line, Plot, Report, Table
+from dav2_ros.evaluation.page import Curve, Figure, FramePictures, Plot, Report, ReportTable
 from dav2_ros.evaluation.ranges import RangeTable
 from dav2_ros.evaluation.tables import number, percent
 from dav2_training.evaluation.scoring import Record, Score, Seen, by_group
@@ -92,17 +92,21 @@ def row(score: Score) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def tables(results: Sequence[Result]) -> tuple[Table, ...]:
+def tables(results: Sequence[Result]) -> tuple[ReportTable, ...]:
     """Return all models in one table, then each with its groups and its ranges."""
     scores = {result.title: by_group(result.records) for result in results}
-    found = [Table('All pictures', ('model', *HEADER), tuple((t, *row(s['all'])) for t, s in scores.items()), NOTE)]
+    found = [
+        ReportTable('All pictures', ('model', *HEADER), tuple((t, *row(s['all'])) for t, s in scores.items()), NOTE)
+    ]
     for title, groups in scores.items():
         if len(groups) > 1:
-            found.append(Table(title, ('pictures of', *HEADER), tuple((name, *row(s)) for name, s in groups.items())))
+            found.append(
+                ReportTable(title, ('pictures of', *HEADER), tuple((name, *row(s)) for name, s in groups.items()))
+            )
     return (*found, *(by_distance(title, groups['all'].ranges) for title, groups in scores.items()))
 
 
-def by_distance(title: str, ranges: RangeTable) -> Table:
+def by_distance(title: str, ranges: RangeTable) -> ReportTable:
     """Return the table of error by true distance, over pixels."""
     rows = tuple(
         (f'{r.low_m:g} to {r.high_m:g}', f'{r.pixels:,}', number(r.abs_rel), f'{100 * r.bias:+.1f} %',
@@ -110,7 +114,7 @@ def by_distance(title: str, ranges: RangeTable) -> Table:
         for r in ranges.filled()
     )  # fmt: skip
     header = ('metres', 'pixels', 'AbsRel', 'bias', 'RMSE m', 'log10', 'δ1')
-    return Table(f'{title}: by true distance', header, rows, 'Over pixels. Bias: negative is seen too near.')
+    return ReportTable(f'{title}: by true distance', header, rows, 'Over pixels. Bias: negative is seen too near.')
 
 
 def plots(results: Sequence[Result]) -> tuple[Plot, ...]:
@@ -119,10 +123,10 @@ def plots(results: Sequence[Result]) -> tuple[Plot, ...]:
     for result in results:
         rows = by_group(result.records, 0)['all'].ranges.filled()
         middle = np.array([math.sqrt(r.low_m * r.high_m) if r.low_m else 0.5 * r.high_m for r in rows])
-        errors.append(Line(result.title, middle, np.array([r.abs_rel for r in rows])))
-        biases.append(Line(result.title, middle, np.array([r.bias for r in rows])))
+        errors.append(Curve(result.title, middle, np.array([r.abs_rel for r in rows])))
+        biases.append(Curve(result.title, middle, np.array([r.bias for r in rows])))
         each = np.sort([r.metrics.abs_rel for r in result.records])
-        spread.append(Line(result.title, each, np.arange(1, len(each) + 1) / len(each)))
+        spread.append(Curve(result.title, each, np.arange(1, len(each) + 1) / len(each)))
     return (
         Plot('Error by distance', 'true distance (m)', 'AbsRel', tuple(errors), True, True, True, markers=True),
         Plot('Bias by distance', 'true distance (m)', 'mean of (predicted - true) / true', tuple(biases), True, True,

@@ -19,9 +19,9 @@ from dav2_ros.evaluation.alignment import inverted
 from dav2_ros.evaluation.boundary import BoundaryScore, boundary_score
 from dav2_ros.evaluation.disparity import compare_disparity
 from dav2_ros.evaluation.metrics import DepthMetrics, mean
-from dav2_ros.evaluation.protocols import Judged, Protocol
+from dav2_ros.evaluation.protocols import Protocol, ProtocolResult
 from dav2_ros.evaluation.ranges import RangeTable
-from dav2_ros.files.prefetch import Behind
+from dav2_ros.files.prefetch import BackgroundWriter
 from dav2_training.data.sample import DepthSet, Sample
 from dav2_training.evaluation.predictors import Predictor
 
@@ -67,7 +67,7 @@ class Seen:
     sample: Sample
     prediction: np.ndarray  # (H, W): disparity or metres, as predicted
     records: tuple[Record, ...]
-    judged: tuple[Judged, ...]  # the same, with maps
+    judged: tuple[ProtocolResult, ...]  # the same, with maps
 
 
 def watch(
@@ -104,7 +104,7 @@ def ahead(samples: DepthSet, indices: Sequence[int], threads: int) -> Iterator[S
     if not threads:
         yield from (samples[i] for i in indices)
         return
-    with Behind(threads, 2 * threads) as behind:
+    with BackgroundWriter(threads, 2 * threads) as behind:
         for index in indices:
             yield from behind.call(samples.__getitem__, index)
         yield from behind.rest()
@@ -113,7 +113,7 @@ def ahead(samples: DepthSet, indices: Sequence[int], threads: int) -> Iterator[S
 def _record(
     sample: Sample,
     how: str,
-    judged: Judged,
+    judged: ProtocolResult,
     prediction: np.ndarray,
     predict: Predictor,
     extra: tuple[float, BoundaryScore | None],

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dav2_ros.evaluation.page import Table
+from dav2_ros.evaluation.page import ReportTable
 
 
-def show(title: str, tables: Iterable[Table], protocol: Iterable[str]) -> None:
+def show(title: str, tables: Iterable[ReportTable], protocol: Iterable[str]) -> None:
     """Print tables, then sentences."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table as Drawn
+    from rich.table import ReportTable as Drawn
 
     drawings = []
     for table in tables:

@@ -27,7 +27,7 @@ from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.image.rectify import Rectifier
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib, relative_error
 from dav2_ros.media.images import write_png
-from dav2_ros.media.point_render import Eye, splat
+from dav2_ros.media.point_render import Viewpoint, splat
 from dav2_ros.media.residual_sheet import residual_sheet
 from dav2_ros.models import checkpoints
 from dav2_ros.scale.fit import fit_scale
@@ -163,7 +163,7 @@ def draw_cloud(estimator: DepthEstimator, path: Path) -> None:
     rgb, _ = shot(12, view, kind='room')
     frame = Frame(rgb, Camera.from_hfov(WIDTH, HEIGHT, view.hfov_rad))
     depth = estimator.estimate(frame)[0]
-    eye = Eye((2.4, -1.9, -0.8), (0.0, 0.4, 3.0), width=480, height=400, hfov_rad=1.05)
+    eye = Viewpoint((2.4, -1.9, -0.8), (0.0, 0.4, 3.0), width=480, height=400, hfov_rad=1.05)
     wanted = {
         'all points': {'remove_flying': False},
         'for navigation': {'remove_ground': True, 'voxel_m': 0.05, 'organised': False},

@@ -23,7 +23,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from dav2_ros.evaluation.da2k import Pair, PairScore, Picture, gather, judge_picture
+from dav2_ros.evaluation.da2k import AnnotatedPicture, PairScore, PointPair, gather, judge_picture
 from dav2_ros.evaluation.metrics import mean
 from dav2_ros.evaluation.protocols import protocol
 from dav2_ros.files.atomic import write_json
@@ -60,19 +60,19 @@ class Score:
     pairs: float  # share of pairs in the right order; NaN for metric networks, of which it is not asked
 
 
-def pairs_of(sample: Sample, seed: int) -> Picture:
+def pairs_of(sample: Sample, seed: int) -> AnnotatedPicture:
     """Draw pairs of points whose true distances differ clearly, the way people annotate DA-2K."""
     rng = np.random.default_rng(seed)
     known = np.argwhere(np.isfinite(sample.z_m))
-    found: list[Pair] = []
+    found: list[PointPair] = []
     for _ in range(50 * PAIRS):
         a, b = (tuple(int(x) for x in known[rng.integers(len(known))]) for _ in range(2))
         za, zb = sample.z_m[a], sample.z_m[b]
         if max(za, zb) > APART * min(za, zb):
-            found.append(Pair((a, b), int(zb < za)))
+            found.append(PointPair((a, b), int(zb < za)))
         if len(found) == PAIRS:
             break
-    return Picture(sample.name, tuple(found))
+    return AnnotatedPicture(sample.name, tuple(found))
 
 
 def judge(model: Path, world: str, frames: int, size: tuple[int, int]) -> Score:

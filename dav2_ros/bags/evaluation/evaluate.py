@@ -13,15 +13,15 @@ import numpy as np
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture
-from dav2_ros.bags.evaluation.ground_truth import Compared, GroundTruth, compare
+from dav2_ros.bags.evaluation.ground_truth import ComparedDepth, GroundTruth, compare
 from dav2_ros.bags.evaluation.worst_frames import WorstFrames
 from dav2_ros.estimator import Timings
 from dav2_ros.evaluation import flicker
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
 from dav2_ros.evaluation.page import FramePictures
 from dav2_ros.evaluation.ranges import EDGES_M, RangeTable, by_range
-from dav2_ros.evaluation.scale_drift import Drift, drift, frame_scale
-from dav2_ros.files.prefetch import ahead
+from dav2_ros.evaluation.scale_drift import ScaleDrift, drift, frame_scale
+from dav2_ros.files.prefetch import prefetch
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.scale.measurements import Measurement
@@ -40,7 +40,7 @@ class FrameRow:
     stamp_ns: int
     metrics: DepthMetrics
     scale: float  # truth over depth; NaN where too little is known
-    coverage: float  # see Compared
+    coverage: float  # see ComparedDepth
     engine_ms: float
     total_ms: float
 
@@ -54,7 +54,7 @@ class VariantResult:
     variant: str
     frames: tuple[FrameRow, ...]
     ranges: RangeTable
-    drift: Drift | None
+    drift: ScaleDrift | None
     flicker: flicker.Flicker | None  # None: it takes depth images of the same camera
 
     @property
@@ -91,9 +91,9 @@ class _Tally:
         self.rows: list[FrameRow] = []
         self._ranges = RangeTable(EDGES_M, np.zeros((len(EDGES_M) - 1, 6)))
         self._clips: list[flicker.Flicker] = []
-        self._before: tuple[Compared | None, int] = None, 0
+        self._before: tuple[ComparedDepth | None, int] = None, 0
 
-    def add(self, picture: CameraFrame, both: Compared, timings: Timings) -> bool:
+    def add(self, picture: CameraFrame, both: ComparedDepth, timings: Timings) -> bool:
         """Take in a frame; False if nothing of it can be compared."""
         within = np.where((both.true_m > 0) & (both.true_m <= self._max_m), both.true_m, np.float32(np.nan))
         metrics = depth_metrics(both.z_m, within, max_m=self._max_m)
@@ -107,7 +107,7 @@ class _Tally:
             self._look_for_flicker(picture.frame.stamp_ns, both)
         return True
 
-    def _look_for_flicker(self, stamp_ns: int, both: Compared) -> None:
+    def _look_for_flicker(self, stamp_ns: int, both: ComparedDepth) -> None:
         before, before_ns = self._before
         if before is not None and before.z_m.shape == both.z_m.shape and 0 < stamp_ns - before_ns <= 1e9 * APART_S:
             self._clips.append(flicker.flicker((before.z_m, both.z_m), (before.true_m, both.true_m)))
@@ -148,7 +148,7 @@ def evaluate(
     total = stream.count
     every = max(1, -(-total // options.frames)) if options.frames else 1
     number = itertools.count()
-    with ahead(stream.read(truth.handlers, skip=lambda _: next(number) % every != 0), most=4) as pictures:
+    with prefetch(stream.read(truth.handlers, skip=lambda _: next(number) % every != 0), most=4) as pictures:
         for done, picture in enumerate(pictures, 1):
             frames.judge(picture)
             watch(done, -(-total // every))
@@ -172,7 +172,7 @@ class _Frames:
                 return self._refuse(picture.why)
             pipeline = self._pipeline
             request = pipeline.request(picture.frame, picture.info)
-            known = self._truth.at(request.frame)
+            known = self._truth.at(picture, request.frame)
             pipeline.estimator.keep([request.plan])
             (estimate,) = pipeline.estimator.estimate_many([request])
             depth = pipeline.postprocess(request, estimate)

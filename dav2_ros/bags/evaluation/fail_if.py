@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`--fail-if "abs_rel>0.12"`: what an evaluation must not be, for machines that watch over models."""
+"""Parse `--fail-if "abs_rel>0.12"`, and tell whether an evaluation breaks it."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
+from dav2_ros.bags.camera_stream import CameraFrame
 from dav2_ros.bags.known_distances import TapeMeasure
 from dav2_ros.bags.reference_sensor import RecordedSensor
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.frames import DepthMap, Frame, is_same_frame
 from dav2_ros.scale.measurements import Measurement
 
@@ -20,7 +21,7 @@ SAME_CAMERA = 0.01  # of focal lengths and principal points, relative to the wid
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedDepth:
     """Known distances and what depth says of them, both of one shape; NaN where depth says nothing."""
 
     true_m: np.ndarray  # (H, W), or (N,)
@@ -38,10 +39,10 @@ class GroundTruth(Protocol):
 
     name: str
     why_not: str  # the last reason why there was nothing
-    handlers: Mapping[str, Callable[[Recorded], None]]  # what it reads of a recording, by topic
+    handlers: Mapping[str, Callable[[RecordedMessage], None]]  # what it reads of a recording, by topic
 
-    def at(self, frame: Frame) -> DepthMap | Measurement | None:
-        """Return what is known at a picture's moment; None if nothing is."""
+    def at(self, picture: CameraFrame, frame: Frame) -> DepthMap | Measurement | None:
+        """Return what is known of a recorded picture, as `frame` shows it (rectified); None if nothing is."""
 
 
 class SensorTruth:
@@ -54,7 +55,7 @@ class SensorTruth:
         self.name = f"{sensor.topic} ({sensor.source}, its place {where} unless it is the camera's own)"
         self.why_not = ''
 
-    def at(self, frame: Frame) -> DepthMap | Measurement | None:
+    def at(self, picture: CameraFrame, frame: Frame) -> DepthMap | Measurement | None:
         """Return a depth image of the same camera as it is, anything else as points in the camera's frame."""
         message, why = self._sensor.message_at(frame.stamp_ns)
         if message is None:
@@ -80,9 +81,9 @@ class TapeTruth:
         self.name = f'{len(tape)} distances by tape measure'
         self.why_not = ''
 
-    def at(self, frame: Frame) -> Measurement | None:
+    def at(self, picture: CameraFrame, frame: Frame) -> Measurement | None:
         """Return the same for every picture."""
-        return self._tape.at(frame)
+        return self._tape.at(picture, frame)
 
 
 def is_aligned(depth: DepthMap, frame: Frame) -> bool:
@@ -97,11 +98,11 @@ def is_aligned(depth: DepthMap, frame: Frame) -> bool:
     return bool(np.abs(apart).max() <= SAME_CAMERA * camera.width)
 
 
-def compare(known: DepthMap | Measurement, depth: DepthMap) -> Compared:
+def compare(known: DepthMap | Measurement, depth: DepthMap) -> ComparedDepth:
     """Put what is known beside what depth says of it; raises ValueError if that takes a camera and there is none."""
     finite = np.isfinite(depth.z_m)
     if isinstance(known, DepthMap):
         there = np.isfinite(known.z_m) & (known.z_m > 0)
-        return Compared(known.z_m, depth.z_m, float(finite[there].mean()) if there.any() else np.nan)
+        return ComparedDepth(known.z_m, depth.z_m, float(finite[there].mean()) if there.any() else np.nan)
     pairs = known.pairs(depth)
-    return Compared(pairs.known_m, pairs.model_m, float(finite.mean()))
+    return ComparedDepth(pairs.known_m, pairs.model_m, float(finite.mean()))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation on a recording found: a page, JSON, CSV, and lines to print."""
+"""Write an evaluation on a recording as a page, JSON, CSV and lines to print."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.bags.evaluation.evaluate import METRICS, Evaluation, VariantResult
-from dav2_ros.evaluation.page import Figure, Line, Plot, Report, Table
-from dav2_ros.evaluation.report import Files
+from dav2_ros.evaluation.page import Curve, Figure, Plot, Report, ReportTable
+from dav2_ros.evaluation.report import ReportFiles
 from dav2_ros.evaluation.tables import number, percent
 
 FORMAT = 1  # of the JSON
@@ -27,7 +27,7 @@ VARIANTS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationSettings:
     """What was to be found out."""
 
     bag: str
@@ -42,7 +42,7 @@ def title(each: VariantResult) -> str:
     return f'{each.model}, {each.engine}, {each.variant}'
 
 
-def tables(found: Sequence[Evaluation]) -> tuple[Table, ...]:
+def tables(found: Sequence[Evaluation]) -> tuple[ReportTable, ...]:
     """Return all numbers side by side, then the error by range."""
     judged = [each for one in found for each in one.judged]
     rows = []
@@ -63,11 +63,13 @@ def tables(found: Sequence[Evaluation]) -> tuple[Table, ...]:
             values = (percent(row.bias), percent(row.abs_rel), number(row.rmse, 3), number(row.d1, 3))
             ranges.append((title(each), reach, str(row.pixels), *values))
     return (
-        Table('All frames', ('', *HEADER), tuple(rows), 'Means over frames. Errors: smaller is better; δ: larger.'),
-        Table('Beside them', ('', *MORE), tuple(more),
+        ReportTable(
+            'All frames', ('', *HEADER), tuple(rows), 'Means over frames. Errors: smaller is better; δ: larger.'
+        ),
+        ReportTable('Beside them', ('', *MORE), tuple(more),
               'Spread and trend of the scale that a frame needs; change of depth from frame to frame that is not the '
               "scene's; medians of times, decoding included in that of a frame."),
-        Table('By range', ('', 'm', 'pairs', 'bias', 'AbsRel', 'RMSE m', 'δ1'), tuple(ranges),
+        ReportTable('By range', ('', 'm', 'pairs', 'bias', 'AbsRel', 'RMSE m', 'δ1'), tuple(ranges),
               'Bias is signed: negative is seen too near.'),
     )  # fmt: skip
 
@@ -84,7 +86,7 @@ def lines(found: Sequence[Evaluation]) -> list[str]:
     return ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
 
 
-def page(asked: Asked, found: Sequence[Evaluation]) -> Report:
+def page(asked: EvaluationSettings, found: Sequence[Evaluation]) -> Report:
     """Lay out the page."""
     judged = [each for one in found for each in one.judged]
     best = min((each for each in judged if each.variant == 'raw'), key=lambda each: each.metrics.abs_rel)
@@ -118,13 +120,13 @@ def _plots(judged: Sequence[VariantResult]) -> list[Plot]:
     for each in judged:
         rows = each.ranges.filled()
         middles_m = np.array([0.5 * (row.low_m + row.high_m) for row in rows])
-        by_range.append(Line(title(each), middles_m, np.array([row.bias for row in rows])))
+        by_range.append(Curve(title(each), middles_m, np.array([row.bias for row in rows])))
     raw = [each for each in judged if each.variant != 'median']
     start = min(each.frames[0].stamp_ns for each in judged)
 
-    def over_time(values: str) -> tuple[Line, ...]:
+    def over_time(values: str) -> tuple[Curve, ...]:
         return tuple(
-            Line(title(each), 1e-9 * np.array([row.stamp_ns - start for row in each.frames]),
+            Curve(title(each), 1e-9 * np.array([row.stamp_ns - start for row in each.frames]),
                  np.array([row.scale if values == 'scale' else row.metrics.abs_rel for row in each.frames]))
             for each in (raw if values == 'scale' else judged)
         )  # fmt: skip
@@ -137,7 +139,7 @@ def _plots(judged: Sequence[VariantResult]) -> list[Plot]:
     ]  # fmt: skip
 
 
-def as_data(asked: Asked, found: Sequence[Evaluation]) -> dict[str, object]:
+def as_data(asked: EvaluationSettings, found: Sequence[Evaluation]) -> dict[str, object]:
     """Return everything but the frames, for machines."""
     return {
         'format': FORMAT,
@@ -151,12 +153,12 @@ def as_data(asked: Asked, found: Sequence[Evaluation]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def write(out: Path, asked: Asked, found: Sequence[Evaluation]) -> None:
+def write(out: Path, asked: EvaluationSettings, found: Sequence[Evaluation]) -> None:
     """Write report.html, evaluation.json and frames.csv; each is whole or not there."""
     rows = (
         (each.model, each.engine, each.variant, row.stamp_ns, *(getattr(row.metrics, name) for name in METRICS),
          row.scale, row.coverage, row.engine_ms, row.total_ms)
         for one in found for each in one.judged for row in each.frames
     )  # fmt: skip
-    files = Files(out / 'evaluation.json', out / 'frames.csv', out / 'report.html')
+    files = ReportFiles(out / 'evaluation.json', out / 'frames.csv', out / 'report.html')
     files.write(page(asked, found), CSV_HEADER, rows)

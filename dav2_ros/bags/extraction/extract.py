@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a recording to a folder of pictures with depth, by what else was recorded: a depth camera or a LiDAR.
+"""Extract pictures with depth from a recording, by what else was recorded: a depth camera or a LiDAR.
 
 Pictures are paired with the nearest message in time; what moved between the two is not corrected. A LiDAR beside the
 camera sees past things that hide its points from the camera: those are left out.
@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.extraction.format import Kept, claim, finish, to_units
+from dav2_ros.bags.extraction.format import ExtractedSample, claim, finish, to_units
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.messages import COMPRESSED, IMAGE, POINT_CLOUD
-from dav2_ros.bags.storage.reader import BagReader, Cameras
-from dav2_ros.bags.storage.records import Recorded
+from dav2_ros.bags.storage.reader import BagReader, CameraLookup
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.bags.transforms import TF, TF_STATIC, Transforms
 from dav2_ros.camera import Camera
 from dav2_ros.files.atomic import write_file
@@ -53,7 +53,7 @@ class ExtractConfig:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedSample:
     """A picture and the message that knows its depth, by their stamps."""
 
     name: str
@@ -79,16 +79,16 @@ class Extraction:
         self._check(self.image_topic, IMAGE, COMPRESSED)
         self._check(self.sensor_topic, *((IMAGE, COMPRESSED) if config.depth_topic else (POINT_CLOUD,)))
         self.units_per_m = MM if config.depth_topic else LIDAR_UNITS
-        self.cameras = Cameras(bag, config.info_topic or bag.info_topic(self.image_topic), self.image_topic)
+        self.cameras = CameraLookup(bag, config.info_topic or bag.info_topic(self.image_topic), self.image_topic)
         depth_info_topic = bag.info_topic(self.sensor_topic) if config.depth_topic else ''
-        self.depth_cameras = Cameras(bag, depth_info_topic, self.sensor_topic)
+        self.depth_cameras = CameraLookup(bag, depth_info_topic, self.sensor_topic)
         self.transforms = Transforms()
         self.planned = self._plan()
 
     def __len__(self) -> int:
         return len(self.planned)
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[ExtractedSample]:
         """Write each picture with its depth, unless it is there, and the lists at the end."""
         about = {**asdict(self.config), 'recording': self.bag.path.name, 'image_topic': self.image_topic}
         claim(self.out, {**about, 'pictures': len(self), 'units_per_m': self.units_per_m})
@@ -99,7 +99,9 @@ class Extraction:
                 cameras.append(camera)
             name, known = self._write(planned, picture, sensor) if picture else self._written(planned)
             if known > 0:
-                kept.append(Kept(planned.name, planned.split, planned.picture_ns, name, cameras.index(camera), known))
+                kept.append(
+                    ExtractedSample(planned.name, planned.split, planned.picture_ns, name, cameras.index(camera), known)
+                )
                 yield kept[-1]
         if not kept:
             raise BagError(f'No point of {self.sensor_topic} falls on a picture: check the pose of the sensor.')
@@ -110,7 +112,7 @@ class Extraction:
             there = ', '.join(sorted(t for t, kind in self.bag.topics.items() if kind in kinds)) or 'none there is'
             raise BagError(f'{topic} is {self.bag.topics.get(topic, "not")} in {self.bag.path}: name one of {there}.')
 
-    def _decoded(self, *topics: str) -> Iterator[tuple[Recorded, Any]]:
+    def _decoded(self, *topics: str) -> Iterator[tuple[RecordedMessage, Any]]:
         """Yield messages; a damaged one is none, and the recording's notes tell of it."""
         for recorded in self.bag.raw(*topics):
             try:
@@ -119,7 +121,7 @@ class Extraction:
                 continue
             yield recorded, message
 
-    def _plan(self) -> list[Planned]:
+    def _plan(self) -> list[PlannedSample]:
         """Read all stamps, pair them, and divide the pictures by time."""
         stamps: dict[str, set[int]] = {self.image_topic: set(), self.sensor_topic: set()}
         for recorded, message in self._decoded(*stamps, TF_STATIC):
@@ -139,17 +141,17 @@ class Extraction:
             raise BagError(f'No message of {self.sensor_topic} is within {self.config.tolerance_s:g} s of a picture.')
         return self._divided(paired)
 
-    def _divided(self, paired: list[tuple[int, int, int]]) -> list[Planned]:
+    def _divided(self, paired: list[tuple[int, int, int]]) -> list[PlannedSample]:
         """Make the end of the recording the validation part; what is shortly before it is in neither."""
         end = paired[len(paired) - round(self.config.val_share * len(paired)) :]
         val_ns = end[0][1] if end else math.inf
         train_ns = val_ns - 1e9 * self.config.gap_s
-        planned = [Planned(f'{i:06}', 'train', at, other) for i, at, other in paired if at < train_ns]
+        planned = [PlannedSample(f'{i:06}', 'train', at, other) for i, at, other in paired if at < train_ns]
         if not planned:
             raise BagError(f'Nothing is {self.config.gap_s:g} s before the validation part: lower --gap-s.')
-        return planned + [Planned(f'{i:06}', 'val', at, other) for i, at, other in end]
+        return planned + [PlannedSample(f'{i:06}', 'val', at, other) for i, at, other in end]
 
-    def _pairs(self) -> Iterator[tuple[Planned, Any, Any]]:
+    def _pairs(self) -> Iterator[tuple[PlannedSample, Any, Any]]:
         """Yield what is planned with its two messages, as soon as both were read; without them if it is written."""
         todo = [each for each in self.planned if not (self.out / f'depth/{each.name}.png').is_file()]
         left = set(todo)
@@ -168,7 +170,7 @@ class Extraction:
                     pair = held.pop(planned.name)
                     yield planned, pair[self.image_topic], pair[self.sensor_topic]
 
-    def _write(self, planned: Planned, picture: Any, sensor: Any) -> tuple[str, float]:
+    def _write(self, planned: PlannedSample, picture: Any, sensor: Any) -> tuple[str, float]:
         """Write a picture, then its depth; return the picture's file name, and the share of pixels known, 0 if none."""
         camera = self.cameras.at(planned.picture_ns)
         try:
@@ -181,7 +183,7 @@ class Extraction:
         write_file(self.out / f'depth/{planned.name}.png', cv2.imencode('.png', units)[1].tobytes())
         return f'{planned.name}.{suffix}', _known(units)
 
-    def _written(self, planned: Planned) -> tuple[str, float]:
+    def _written(self, planned: PlannedSample) -> tuple[str, float]:
         units = cv2.imread(str(self.out / f'depth/{planned.name}.png'), cv2.IMREAD_UNCHANGED)
         return next((self.out / 'rgb').glob(f'{planned.name}.*')).name, _known(units)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of pictures with depth, taken from a recording: what is in its files.
+"""Write a folder of pictures with depth, and read what is in its files.
 
 extract.json   how it was made, and what a number in depth/ means; written first
 rgb/000012.jpg depth/000012.png
@@ -36,7 +36,7 @@ MEANING = (
 
 
 @dataclass(frozen=True)
-class Kept:
+class ExtractedSample:
     """One picture of the folder: a line of frames.csv."""
 
     name: str
@@ -78,17 +78,17 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
     write_file(path, json.dumps(about, indent=1).encode())
 
 
-def finish(folder: Path, kept: Iterable[Kept], cameras: list[Camera]) -> None:
+def finish(folder: Path, kept: Iterable[ExtractedSample], cameras: list[Camera]) -> None:
     """Write the list of cameras and, last of all, that of pictures."""
     write_file(folder / CAMERAS, json.dumps([dataclasses.asdict(camera) for camera in cameras], indent=1).encode())
     text = io.StringIO()
     lines = csv.writer(text, lineterminator='\n')
-    lines.writerow(field.name for field in dataclasses.fields(Kept))
+    lines.writerow(field.name for field in dataclasses.fields(ExtractedSample))
     lines.writerows(dataclasses.astuple(each) for each in kept)
     write_file(folder / FRAMES, text.getvalue().encode())
 
 
-def read_frames(folder: Path) -> tuple[list[Kept], list[Camera], int]:
+def read_frames(folder: Path) -> tuple[list[ExtractedSample], list[Camera], int]:
     """Read the pictures, the cameras and units_per_m of a folder. Raises BagError, one sentence with the file."""
     path = folder / ABOUT
     try:
@@ -107,6 +107,6 @@ def read_frames(folder: Path) -> tuple[list[Kept], list[Camera], int]:
     return kept, cameras, units_per_m
 
 
-def _kept(row: dict[str, str]) -> Kept:
+def _kept(row: dict[str, str]) -> ExtractedSample:
     numbers = int(row['stamp_ns']), row['picture'], int(row['camera']), float(row['known'])
-    return Kept(row['name'], row['split'], *numbers)
+    return ExtractedSample(row['name'], row['split'], *numbers)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Our messages as a recording explains them: the files of msg/ without their comments, which a test holds them to."""
+"""Hold the definitions of our messages for recordings: msg/ without comments; a test compares them."""
 
 INFERENCE_STATS, SCALE_ESTIMATE = 'dav2_ros/msg/InferenceStats', 'dav2_ros/msg/ScaleEstimate'
 DEFINITIONS = {

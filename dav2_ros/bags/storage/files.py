@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a recording, each opened by its index, or else from front to back."""
+"""Open the files of a recording, each by its index, or else from front to back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.storage.records import Recorded, Stored, StoredFile, full_type, inflated
+from dav2_ros.bags.storage.records import RecordedMessage, StoredFile, StoredTopic, full_type, inflated
 from dav2_ros.bags.storage.recovery import McapScan, SqliteScan
 
 SCANS = {'.mcap': McapScan, '.db3': SqliteScan}
@@ -44,7 +44,7 @@ class IndexedFile:
         with suppress(Exception):  # a damaged one may not even close
             self._reader.close()
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:
+    def messages(self, topics: Collection[str] | None) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics in order of time."""
         wanted = [c for c in self._connections if topics is None or c.topic in topics]
         last_ns, at_last = None, []  # the time of the last message, and all messages of that time
@@ -52,7 +52,7 @@ class IndexedFile:
             for connection, log_ns, data in self._reader.messages(wanted) if wanted else ():
                 at_last = [*at_last, data] if log_ns == last_ns else [data]
                 last_ns = log_ns
-                yield Recorded(connection.topic, full_type(connection.msgtype), log_ns, inflated(bytes(data)))
+                yield RecordedMessage(connection.topic, full_type(connection.msgtype), log_ns, inflated(bytes(data)))
             return
         except Exception as error:  # a border: rosbags, SQLite and decompressors raise all sorts for damage
             why = f'{type(error).__name__}: {error}'
@@ -60,7 +60,7 @@ class IndexedFile:
 
     def _rest(
         self, topics: Collection[str] | None, last_ns: int | None, at_last: list[Any], why: str
-    ) -> Iterator[Recorded]:
+    ) -> Iterator[RecordedMessage]:
         """Yield what comes after the damage, as far as it can be read without the index."""
         self.note = f'{self.path.name} is damaged ({" ".join(why.split())})'
         with suppress(BagError), closing(SCANS[self.path.suffix](self.path)) as scan:
@@ -85,12 +85,12 @@ def _check_index(path: Path, reader: Any) -> None:
                 raise BagError('without an index')
 
 
-def _stored(connection: Any) -> Stored:
+def _stored(connection: Any) -> StoredTopic:
     from rosbags.interfaces import MessageDefinitionFormat
 
     text = connection.msgdef.data if connection.msgdef.format == MessageDefinitionFormat.MSG else ''
     qos = connection.ext.offered_qos_profiles
-    return Stored(connection.topic, full_type(connection.msgtype), connection.msgcount, text, qos)
+    return StoredTopic(connection.topic, full_type(connection.msgtype), connection.msgcount, text, qos)
 
 
 def open_file(path: Path, folder: Path) -> StoredFile:

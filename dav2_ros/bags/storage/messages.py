@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Between the messages of a recording and the package's values, both directions, without ROS.
+"""Convert between the messages of a recording and values of the package, both directions, without ROS.
 
 Depth in 16 bits: millimetres, 0 for unknown. Depth beyond 65.535 m and +inf become 0 too: 16 bits cannot say more.
 """
@@ -23,7 +23,7 @@ from dav2_ros.image.camera_info import InfoFields, camera_from_info
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
 
-    from dav2_ros.bags.storage.records import Stored
+    from dav2_ros.bags.storage.records import StoredTopic
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO, POINT_CLOUD = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/PointCloud2'
@@ -50,7 +50,7 @@ def learn(msgtype: str, definition: str | None) -> None:
         kilted().register(get_types_from_msg(definition, msgtype))
 
 
-def store_with(*stored: Stored) -> Typestore:
+def store_with(*stored: StoredTopic) -> Typestore:
     """Return the definitions of Kilted, and those that recordings carry of other types."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 

@@ -17,7 +17,7 @@ from dav2_ros.bags import BagError
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.files import find_files, open_file
 from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE
-from dav2_ros.bags.storage.records import Recorded, Stored, StoredFile
+from dav2_ros.bags.storage.records import RecordedMessage, StoredFile, StoredTopic
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame, stamp_ns
 from dav2_ros.image.camera_info import CameraReading, info_of_image, read_camera
@@ -43,7 +43,7 @@ class BagReader:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.topics: dict[str, str] = {}  # name -> type, while open
-        self.stored: dict[str, Stored] = {}  # name -> the same and more, counts over all files
+        self.stored: dict[str, StoredTopic] = {}  # name -> the same and more, counts over all files
 
     def __enter__(self) -> BagReader:
         messages.kilted()  # says what to install if rosbags is missing
@@ -81,12 +81,12 @@ class BagReader:
         spans = [file.span_ns for file in self._files if file.span_ns]
         return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
-    def raw(self, *topics: str) -> Iterator[Recorded]:
+    def raw(self, *topics: str) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics (or all) as they were recorded, in order of time."""
         for file in self._files:
             yield from file.messages(topics or None)
 
-    def decode(self, recorded: Recorded) -> Any:
+    def decode(self, recorded: RecordedMessage) -> Any:
         """Return the message itself; types of nobody's else are explained by the recording. Raises BagError."""
         store = messages.kilted()
         if recorded.msgtype not in store.types:
@@ -101,7 +101,7 @@ class BagReader:
     def frames(self, topic: str = '', info_topic: str = '') -> Iterator[Frame]:
         """Yield the pictures of a camera, each with the Camera of its stamp (else of the latest before it)."""
         topic = topic or self.picture_topic()
-        cameras = Cameras(self, info_topic or self.info_topic(topic), topic)
+        cameras = CameraLookup(self, info_topic or self.info_topic(topic), topic)
         for recorded in self.raw(topic):
             message = self.decode(recorded)
             at = stamp_ns(message)
@@ -112,7 +112,7 @@ class BagReader:
     def depths(self, topic: str = '', info_topic: str = '') -> Iterator[DepthMap]:
         """Yield the depth maps of a topic; unknown is NaN."""
         topic = topic or self.depth_topic()
-        cameras = Cameras(self, info_topic or self.info_topic(topic), topic)
+        cameras = CameraLookup(self, info_topic or self.info_topic(topic), topic)
         for recorded in self.raw(topic):
             message = self.decode(recorded)
             yield messages.depth(message, cameras.reading(stamp_ns(message)).camera)
@@ -144,7 +144,7 @@ class BagReader:
         raise BagError(f'{self.path} has {len(found)} topics of {what}: name one of {there}.')
 
 
-class Cameras:
+class CameraLookup:
     """The calibrations of the images of a topic by stamp; those that say the same as the one before are not kept.
 
     Raises BagError, one sentence, for numbers that no camera has.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a file of a recording holds: topics, and messages in CDR."""
+"""Describe what a file of a recording holds: topics, and messages in CDR."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'  # no CDR begins so: rosbag2 compressed each me
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class RecordedMessage:
     """One message of a recording."""
 
     topic: str
@@ -22,7 +22,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredTopic:
     """One topic of a file."""
 
     topic: str
@@ -35,11 +35,11 @@ class Stored:
 class StoredFile(Protocol):
     """A file of a recording, open."""
 
-    connections: list[Stored]
+    connections: list[StoredTopic]
     span_ns: tuple[int, int] | None  # when the first and the last message were recorded; None: there is none
     note: str  # where it ends, if that is early; ''
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:
+    def messages(self, topics: Collection[str] | None) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics, or all."""
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files of a recording read from front to back as far as they go: without an index, or cut off, or damaged.
+"""Recover a recording from front to back as far as it goes: without an index, cut off, or damaged.
 
 A recorder that lost its power leaves an MCAP without its summary, or a database whose pages point past its end.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.storage.records import Recorded, Stored, full_type, inflated
+from dav2_ros.bags.storage.records import RecordedMessage, StoredTopic, full_type, inflated
 
 MAGIC = b'\x89MCAP0\r\n'
 SCHEMA, CHANNEL, MESSAGE, CHUNK, DATA_END = 3, 4, 5, 6, 15
@@ -37,13 +37,13 @@ class McapScan:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _stored(self, channel: Any, counts: Counter) -> Stored:
+    def _stored(self, channel: Any, counts: Counter) -> StoredTopic:
         schema = self._schemas.get(channel.schema_id)
         text = schema.data.decode(errors='replace') if schema and schema.encoding == 'ros2msg' else ''
         qos = channel.metadata.get('offered_qos_profiles', '')
-        return Stored(channel.topic, full_type(schema.name) if schema else '', counts[channel.topic], text, qos)
+        return StoredTopic(channel.topic, full_type(schema.name) if schema else '', counts[channel.topic], text, qos)
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:
+    def messages(self, topics: Collection[str] | None) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics in the order of the file."""
         last_ns = 0
         with self.path.open('rb') as file:
@@ -52,7 +52,7 @@ class McapScan:
                 channel = self._channels.get(message.channel_id)
                 schema = self._schemas.get(channel.schema_id) if channel else None
                 if schema and (topics is None or channel.topic in topics):
-                    yield Recorded(channel.topic, full_type(schema.name), last_ns, inflated(message.data))
+                    yield RecordedMessage(channel.topic, full_type(schema.name), last_ns, inflated(message.data))
         if self.note and last_ns:
             self.note = f'{self.note.partition("; ")[0]}; the last readable message is of {1e-9 * last_ns:.3f} s'
 
@@ -124,7 +124,7 @@ class McapScan:
         return None
 
 
-def _counted(messages: Iterable[Recorded]) -> tuple[Counter, tuple[int, int] | None]:
+def _counted(messages: Iterable[RecordedMessage]) -> tuple[Counter, tuple[int, int] | None]:
     """Count messages by topic, and return the times of the first and the last."""
     counts, first_ns, last_ns = Counter(), None, None
     for each in messages:
@@ -165,7 +165,7 @@ class SqliteScan:
             raise BagError(f'{path} is no rosbag2 database ({error}).') from error
         counts, self.span_ns = _counted(self.messages(None))
         self.connections = [
-            Stored(name, kind, counts[name], texts.get(kind, ''), self._qos(number))
+            StoredTopic(name, kind, counts[name], texts.get(kind, ''), self._qos(number))
             for number, (name, kind) in self._names.items()
         ]
 
@@ -195,7 +195,7 @@ class SqliteScan:
         """Close the database."""
         self._database.close()
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[Recorded]:
+    def messages(self, topics: Collection[str] | None) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics in the order of the rows."""
         wanted = [number for number, (name, _) in self._names.items() if topics is None or name in topics]
         asked = f'SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({",".join(map(str, wanted))})'
@@ -204,7 +204,7 @@ class SqliteScan:
             for number, log_ns, data in self._database.execute(f'{asked} ORDER BY rowid'):
                 if isinstance(log_ns, int) and isinstance(data, bytes):
                     last_ns, count = log_ns, count + 1
-                    yield Recorded(*self._names[number], log_ns, inflated(data))
+                    yield RecordedMessage(*self._names[number], log_ns, inflated(data))
         except sqlite3.Error as error:
             ends = f'; the last readable message is of {1e-9 * last_ns:.3f} s' if count else ''
             self.note = f'{self.path.name} ends early ({error}){ends}'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.storage.messages import depth_message, info_message, jpeg_message, kilted, learn, store_with
-from dav2_ros.bags.storage.records import Recorded, Stored
+from dav2_ros.bags.storage.records import RecordedMessage, StoredTopic
 from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, Frame
 
@@ -106,7 +106,7 @@ class BagWriter:
             )
         self._writer.write(self._connections[topic], log_ns, data)
 
-    def copy(self, recorded: Recorded, stored: Stored) -> None:
+    def copy(self, recorded: RecordedMessage, stored: StoredTopic) -> None:
         """Write a message of another recording as it is, with the quality of service that was offered there."""
         if recorded.topic not in self._connections:
             store = kilted()

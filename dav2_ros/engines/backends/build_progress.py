@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A builder's phases and steps as sentences for a log: TensorRT calls it, but nothing here needs TensorRT."""
+"""Turn a builder's phases and steps into sentences for a log; TensorRT calls it, nothing here needs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY_S = 1.0  # a builder takes thousands of steps
 
 
 @dataclass(frozen=True)
-class Phase:
+class BuildPhase:
     """One phase of a build: `done` of `steps`."""
 
     name: str
@@ -33,14 +33,14 @@ class BuildProgress:
     def __init__(self, what: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._what, self._say, self._clock = what, say, clock
         self._lock = threading.Lock()
-        self._phases: dict[str, Phase] = {}  # those under way, outermost first
+        self._phases: dict[str, BuildPhase] = {}  # those under way, outermost first
         self._said_s = -float('inf')
         self.stopped: Exception | None = None
 
     def phase_start(self, name: str, parent: str | None, steps: int) -> None:
         """Note that a phase begins, within `parent` or, without one, by itself."""
         with self._lock:
-            self._phases[name] = Phase(name, steps)
+            self._phases[name] = BuildPhase(name, steps)
             self._tell()
 
     def step_complete(self, name: str, step: int) -> bool:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The engines of a CPU: pictures are resized by OpenCV, the runtime sees only the network."""
+"""Run a network on a CPU: OpenCV resizes pictures, the runtime sees the network alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dav2_ros.engines.engine import EngineSpec
 from dav2_ros.image.resize import Resizer
 
 
-class HostEngine:
+class CpuEngine:
     """Resizes around `_run`, which maps (1, 3, h, w) float32 normalised RGB to (1, h, w) float32.
 
     On a CPU a graph that also resizes is slower, not faster: at 640x480 to 252x336 and back OpenVINO's interpolations

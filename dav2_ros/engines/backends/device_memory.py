@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine needs of the CUDA runtime when PyTorch is not there: a GPU's name, a stream, pinned pairs, a graph.
+"""Use the CUDA runtime without PyTorch: a GPU's name, a stream, pinned buffers, a graph.
 
 Through cuda-python, which a Jetson can have without the gigabytes of PyTorch. Every call raises EngineError.
 """
@@ -59,7 +59,7 @@ def gpu_name(index: int) -> str:
     return f'{about.name.split(bytes(1))[0].decode()} (compute {about.major}.{about.minor})'
 
 
-class PinnedPair:
+class PinnedBuffers:
     """The same array twice: on the host, where the GPU can reach it while the CPU does other things, and on the GPU."""
 
     def __init__(self, shape: tuple[int, ...], dtype: type) -> None:
@@ -90,7 +90,7 @@ class PinnedPair:
         cuda.cudaFreeHost(self._pinned)
 
 
-class Stream:
+class CudaStream:
     """A queue of work on one GPU, and its recording: what was queued once can be queued again as one CUDA graph."""
 
     def __init__(self) -> None:

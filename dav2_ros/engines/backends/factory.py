@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a name to an engine."""
+"""Make an engine by its name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime on a CUDA GPU: the whole graph, from bytes to metres, between buffers that stay where they are."""
+"""Run ONNX Runtime on a CUDA GPU: the whole graph, from bytes to metres, between buffers that stay."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime on the CPU, from a graph exported once per weights and shape."""
+"""Run ONNX Runtime on the CPU, from a graph exported once per weights and shape."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 import numpy as np
 
 from dav2_ros.engines import cache
-from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.export import network_onnx
 from dav2_ros.engines.export.keys import network_key
 from dav2_ros.models.checkpoints import Checkpoint
 
 
-class OnnxRuntimeEngine(HostEngine):
+class OnnxRuntimeEngine(CpuEngine):
     """ONNX Runtime, fp32. The first use of a shape exports its graph, which needs PyTorch and takes some seconds."""
 
     name = 'onnxruntime'

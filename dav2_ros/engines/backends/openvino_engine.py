@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO on a CPU or an Intel GPU: compiled once per weights, shape, precision and device, then read back."""
+"""Run OpenVINO on a CPU or an Intel GPU: compiled once per weights, shape, precision and device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.engines import cache
-from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.export import network_onnx
 from dav2_ros.engines.export.keys import network_key
@@ -25,7 +25,7 @@ HINTS = {'fp32': 'f32', 'bf16': 'bf16', 'fp16': 'f16'}
 BLOB = 'compiled.blob'
 
 
-class OpenVinoEngine(HostEngine):
+class OpenVinoEngine(CpuEngine):
     """OpenVINO. `precision` auto is the device's own: bf16 where a CPU multiplies it, else fp32; fp16 on a GPU.
 
     OpenVINO keeps what follows the last convolution in float32 in every precision: the metres have no steps. int8 is
@@ -101,7 +101,7 @@ class OpenVinoEngine(HostEngine):
         """See `Engine.is_built`."""
         return cache.find(self._key()) is not None
 
-    def _key(self) -> cache.Key:
+    def _key(self) -> cache.CacheKey:
         return replace(
             network_key(self.checkpoint, self.spec.plan),
             what='openvino',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From our ONNX file to a TensorRT plan in the cache. Minutes on a Jetson: call it where nobody waits.
+"""Build a TensorRT plan of our ONNX file into the cache. Minutes on a Jetson: call it where nobody waits.
 
 Networks are strongly typed: every tensor computes in the type that the ONNX file gives it, so that resizing and the
 metres stay float32 whatever the network is in. The older way, float32 plus the FP16 flag, lets TensorRT choose, and
@@ -21,7 +21,7 @@ from dav2_ros.engines.backends.build_progress import BuildProgress
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.export import whole_onnx
 from dav2_ros.engines.export.keys import whole_key
-from dav2_ros.engines.export.quantise import Quantised
+from dav2_ros.engines.export.quantise import QuantisedModel
 from dav2_ros.models.checkpoints import Checkpoint
 
 PLAN = 'model.plan'
@@ -31,15 +31,15 @@ WORKSPACE_BYTES = 1 << 30  # what one layer may borrow while it runs; a Jetson s
 
 def plan_key(
     checkpoint: Checkpoint, spec: EngineSpec, precision: str, version: str, gpu: str, calibration: str = ''
-) -> cache.Key:
+) -> cache.CacheKey:
     """Return the key of a plan: it serves this release of TensorRT on this kind of GPU only."""
     key = whole_key(checkpoint, spec, precision)
     return replace(key, what='tensorrt', runtime=f'tensorrt {version}', device=gpu, calibration=calibration)
 
 
-def timings_key(version: str, gpu: str) -> cache.Key:
+def timings_key(version: str, gpu: str) -> cache.CacheKey:
     """Return the key of what TensorRT measured here: the next plan is built in a fraction of the time."""
-    return cache.Key('any', '', 'tensorrt-timings', 0, (0, 0), (0, 0), runtime=f'tensorrt {version}', device=gpu)
+    return cache.CacheKey('any', '', 'tensorrt-timings', 0, (0, 0), (0, 0), runtime=f'tensorrt {version}', device=gpu)
 
 
 def obtain_plan(
@@ -49,7 +49,7 @@ def obtain_plan(
     precision: str,
     gpu: str,
     say: Callable[[str], None],
-    quantised: Quantised | None = None,
+    quantised: QuantisedModel | None = None,
 ) -> Path:
     """Return the cached plan's file, built on the current GPU if there is none: of `quantised`, or else of our export.
 
@@ -69,7 +69,7 @@ def obtain_plan(
     return cache.obtain(key, make) / PLAN
 
 
-def build(trt: ModuleType, onnx: Path, timings: cache.Key, say: Callable[[str], None]):
+def build(trt: ModuleType, onnx: Path, timings: cache.CacheKey, say: Callable[[str], None]):
     """Return the plan of an ONNX file as bytes; raises EngineError with TensorRT's reason."""
     log = make_log(trt)
     builder = trt.Builder(log)
@@ -128,7 +128,7 @@ def make_monitor(trt: ModuleType, progress: BuildProgress):
     return Monitor()
 
 
-def _recall(config, timings: cache.Key) -> None:
+def _recall(config, timings: cache.CacheKey) -> None:
     """Give the builder what earlier ones measured here; if it does not want that, it measures anew."""
     folder = cache.find(timings)
     known = config.create_timing_cache((folder / TIMINGS).read_bytes() if folder else b'')
@@ -136,7 +136,7 @@ def _recall(config, timings: cache.Key) -> None:
         config.set_timing_cache(config.create_timing_cache(b''), ignore_mismatch=False)
 
 
-def _remember(config, timings: cache.Key) -> None:
+def _remember(config, timings: cache.CacheKey) -> None:
     measured = bytes(config.get_timing_cache().serialize())
     if folder := cache.find(timings):
         cache.remove(folder)

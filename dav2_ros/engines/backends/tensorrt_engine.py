@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""TensorRT on an NVIDIA GPU: one recorded graph from the picture's bytes to metres.
+"""Run TensorRT on an NVIDIA GPU: one recorded graph from the picture's bytes to metres.
 
 Written for 10.x (10.3 of JetPack 6 and later) against the published API; the gate proves what it builds, and has to:
 several releases give wrong depth for this kind of network without a word.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dav2_ros.engines import cache
-from dav2_ros.engines.backends.device_memory import PinnedPair, Stream, call, cuda_runtime, gpu_index, gpu_name
+from dav2_ros.engines.backends.device_memory import CudaStream, PinnedBuffers, call, cuda_runtime, gpu_index, gpu_name
 from dav2_ros.engines.backends.tensorrt_build import make_log, obtain_plan, plan_key
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.quantise_onnx import find_quantised_onnx
@@ -53,7 +53,7 @@ class TensorRtEngine:
         self.precision = 'fp16' if spec.precision == 'auto' else spec.precision
         self._quantised = find_quantised_onnx(checkpoint, spec) if self.precision == 'int8' else None
         self.calibration = self._quantised.calibration if self._quantised else ''
-        self._owned: list[PinnedPair | Stream] = []
+        self._owned: list[PinnedBuffers | CudaStream] = []
         self._plan = self._context = None
 
     def __enter__(self) -> TensorRtEngine:
@@ -62,9 +62,9 @@ class TensorRtEngine:
         spec, plan = self.spec, self.spec.plan
         try:
             self._context = self._plan.create_execution_context()
-            self._stream = self._own(Stream())
-            self._pictures = self._own(PinnedPair((spec.batch, plan.height, plan.width, 3), np.uint8))
-            self._depths = self._own(PinnedPair((spec.batch, *spec.out_shape), np.float32))
+            self._stream = self._own(CudaStream())
+            self._pictures = self._own(PinnedBuffers((spec.batch, plan.height, plan.width, 3), np.uint8))
+            self._depths = self._own(PinnedBuffers((spec.batch, *spec.out_shape), np.float32))
             self._context.set_tensor_address('picture', self._pictures.pointer)
             self._context.set_tensor_address('depth', self._depths.pointer)
             self._queue()  # TensorRT allocates on the first call: not while it is recorded

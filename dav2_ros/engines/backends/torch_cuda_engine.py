@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch on a CUDA GPU: one captured graph from the picture's bytes to metres."""
+"""Run PyTorch on a CUDA GPU: one captured graph from the picture's bytes to metres."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch on the CPU: in fp32 the reference that every other engine is compared with."""
+"""Run PyTorch on the CPU: in fp32 the reference that every other engine is compared with."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from dav2_ros.engines.backends.cpu_engine import HostEngine
+from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
@@ -14,7 +14,7 @@ from dav2_ros.network.presets import PATCH
 DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
 
-class TorchEngine(HostEngine):
+class TorchEngine(CpuEngine):
     """Eager PyTorch: channels-last, fused attention, the position embedding baked. `precision` auto is fp32."""
 
     name = 'torch'

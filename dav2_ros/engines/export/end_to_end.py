@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The network with everything around it: a camera's bytes in, metres out, in one graph."""
+"""Wrap the network with everything around it: a camera's bytes in, metres out, in one graph."""
 
 from __future__ import annotations
 

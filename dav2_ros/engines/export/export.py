@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The network as an ONNX file of one shape: the network alone for a CPU, with everything around it for the rest."""
+"""Export the network as an ONNX file of one shape: alone for a CPU, with everything around it for the rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The same function with fewer operations: what follows a product linearly goes into its weights, once."""
+"""Fold what follows a product linearly into its weights: the same function with fewer operations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def fold(network: DepthAnything) -> DepthAnything:
         encoder.norm = _plain(encoder.norm)
     for i in range(1, 5):
         fusion = getattr(head.scratch, f'refinenet{i}')
-        fusion.__class__ = ProjectedFirst
+        fusion.__class__ = ProjectBeforeResize
     return network
 
 
-class ProjectedFirst(FeatureFusion):
+class ProjectBeforeResize(FeatureFusion):
     """Bilinear weights sum to one, so a 1x1 convolution can come before the upsampling: on a quarter of the pixels."""
 
     def forward(self, x: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:

@@ -12,15 +12,17 @@ from dav2_ros.models.checkpoints import Checkpoint
 GRAPH = 3  # raise when an exported graph changes: older files are then made anew
 
 
-def network_key(checkpoint: Checkpoint, plan: ResizePlan) -> cache.Key:
+def network_key(checkpoint: Checkpoint, plan: ResizePlan) -> cache.CacheKey:
     """Return the key of `network_onnx`."""
-    return cache.Key(checkpoint.info.name, checkpoint.sha256, 'onnx', GRAPH, (0, 0), (plan.net_height, plan.net_width))
+    return cache.CacheKey(
+        checkpoint.info.name, checkpoint.sha256, 'onnx', GRAPH, (0, 0), (plan.net_height, plan.net_width)
+    )
 
 
-def whole_key(checkpoint: Checkpoint, spec: EngineSpec, precision: str) -> cache.Key:
+def whole_key(checkpoint: Checkpoint, spec: EngineSpec, precision: str) -> cache.CacheKey:
     """Return the key of `whole_onnx`."""
     plan = spec.plan
-    return cache.Key(
+    return cache.CacheKey(
         checkpoint.info.name,
         checkpoint.sha256,
         'whole-onnx',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An ONNX file for other programs: a picture's bytes in, depth out, and what it is written inside."""
+"""Write an ONNX file for other programs: a picture's bytes in, depth out, and what it is written inside."""
 
 from __future__ import annotations
 

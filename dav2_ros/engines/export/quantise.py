@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""int8 after training: the ranges of its activations are measured on the user's own pictures. For OpenVINO."""
+"""Quantise to int8 for OpenVINO: the ranges of activations are measured on the user's own pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILE = 'model.xml'
 
 
 @dataclass(frozen=True)
-class Quantised:
+class QuantisedModel:
     """A graph in int8, in OpenVINO's format: `image` (1, 3, h, w) float32 -> `depth` (1, h, w) float32.
 
     Or what `quantise_onnx` makes of the whole.
@@ -40,7 +40,7 @@ class Quantised:
     calibration: str  # sha-256 of the pictures
 
 
-def find_quantised(checkpoint: Checkpoint, plan: ResizePlan) -> Quantised:
+def find_quantised(checkpoint: Checkpoint, plan: ResizePlan) -> QuantisedModel:
     """Return the latest int8 graph of these weights and this shape; raises EngineError that says how to make one."""
     wanted = {'weights': checkpoint.sha256, 'what': WHAT, 'graph': GRAPH, 'network': [plan.net_height, plan.net_width]}
     if found := find_latest(wanted, FILE):
@@ -51,20 +51,20 @@ def find_quantised(checkpoint: Checkpoint, plan: ResizePlan) -> Quantised:
     )
 
 
-def find_latest(wanted: dict[str, object], file: str) -> Quantised | None:
+def find_latest(wanted: dict[str, object], file: str) -> QuantisedModel | None:
     """Return the file of the latest whole entry of the cache whose key holds what is wanted; None if there is none."""
     found = [
         (folder.stat().st_mtime_ns, folder, manifest['key']['calibration'])
         for folder, manifest in cache.entries()
-        if wanted.items() <= manifest.get('key', {}).items() and cache.find(cache.Key(**manifest['key'])) == folder
+        if wanted.items() <= manifest.get('key', {}).items() and cache.find(cache.CacheKey(**manifest['key'])) == folder
     ]
     if not found:
         return None
     _, folder, calibration = max(found)
-    return Quantised(folder / file, calibration)
+    return QuantisedModel(folder / file, calibration)
 
 
-def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.ndarray]) -> Quantised:
+def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.ndarray]) -> QuantisedModel:
     """Return the int8 graph whose ranges are those of these pictures, (H, W, 3) uint8 RGB of any shape.
 
     It takes minutes, and shows its progress on stderr. Raises EngineError.
@@ -95,7 +95,7 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
 
     folder = cache.obtain(key, make)
     os.utime(folder)  # the latest is the one that is found
-    return Quantised(folder / FILE, key.calibration)
+    return QuantisedModel(folder / FILE, key.calibration)
 
 
 def _image(picture: np.ndarray, plan: ResizePlan) -> np.ndarray:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""int8 after training as an ONNX file of the whole, for TensorRT and whoever reads quantising operators.
+"""Quantise the whole to int8 as an ONNX file, for TensorRT and whoever reads quantising operators.
 
 Products compute in int8 between QuantizeLinear and DequantizeLinear, the rest in float32. TensorRT takes signed bytes
 with zero points of 0 only; ONNX knows float16 between these operators from opset 19, and our files are opset 18.
@@ -22,14 +22,14 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.export import whole_onnx
 from dav2_ros.engines.export.keys import whole_key
-from dav2_ros.engines.export.quantise import Quantised, digest_of, find_latest, load_nncf
+from dav2_ros.engines.export.quantise import QuantisedModel, digest_of, find_latest, load_nncf
 from dav2_ros.models.checkpoints import Checkpoint
 
 WHAT = 'quantised-onnx'
 FILE = 'model.onnx'
 
 
-def find_quantised_onnx(checkpoint: Checkpoint, spec: EngineSpec) -> Quantised:
+def find_quantised_onnx(checkpoint: Checkpoint, spec: EngineSpec) -> QuantisedModel:
     """Return the latest int8 file of these weights and this spec; raises EngineError that says how to make one."""
     facts = replace(whole_key(checkpoint, spec, 'int8'), what=WHAT).facts()
     wanted = {name: fact for name, fact in facts.items() if name not in ('runtime', 'calibration')}
@@ -46,7 +46,7 @@ def find_quantised_onnx(checkpoint: Checkpoint, spec: EngineSpec) -> Quantised:
     )
 
 
-def quantise_onnx(checkpoint: Checkpoint, spec: EngineSpec, pictures: Sequence[np.ndarray]) -> Quantised:
+def quantise_onnx(checkpoint: Checkpoint, spec: EngineSpec, pictures: Sequence[np.ndarray]) -> QuantisedModel:
     """Return `whole_onnx` in int8, whose ranges are those of these pictures, (H, W, 3) uint8 RGB of any shape.
 
     It takes minutes, and shows its progress on stderr. Raises EngineError.
@@ -83,7 +83,7 @@ def quantise_onnx(checkpoint: Checkpoint, spec: EngineSpec, pictures: Sequence[n
 
     folder = cache.obtain(key, make)
     os.utime(folder)  # the latest is the one that is found
-    return Quantised(folder / FILE, key.calibration)
+    return QuantisedModel(folder / FILE, key.calibration)
 
 
 def _batches(pictures: Sequence[np.ndarray], spec: EngineSpec) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Exporting in a process of its own.
+"""Export in a process of its own.
 
 While torch.export traces, it replaces the call of every module in its process: an engine that serves frames on another
 thread would fail, and leave its layers in the exported graph. The memory that exporting takes goes with the process.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The gate: no engine's metres leave it before it agrees with PyTorch in fp32, on this machine, at its own shape.
+"""Prove an engine: none is used before it agrees with PyTorch in fp32, on this machine, at its own shape.
 
 Whatever the version says: several releases of TensorRT give wrong depth for this kind of network, in fp32 too.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from dav2_ros.engines.engine import Engine, objection_to
 from dav2_ros.engines.selection.reference import gate_pictures, reference
-from dav2_ros.engines.selection.verdict import Verdict, facts_of
+from dav2_ros.engines.selection.verdict import AccuracyVerdict, facts_of
 from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.info import SATURATED
@@ -52,7 +52,7 @@ FLOOR = {'metric': 1e-3, 'relative': 0.05}
 
 def prove(
     engine: Engine, checkpoint: Checkpoint, order: Sequence[int] = FULL, fastest_ms: float = float('inf')
-) -> Verdict:
+) -> AccuracyVerdict:
     """Compare an entered engine with fp32 and return the verdict; it never raises for what the engine does.
 
     `order` says which picture each run begins with. An engine much slower than `fastest_ms` gets the brief runs only.
@@ -74,7 +74,7 @@ def prove(
     measured = compare(found, true, info.max_depth_m, FLOOR[info.kind]) if finite else Comparison(None, None, ())
     spread = max(_relative_change(first[k], depths) for k, depths in runs) if finite else None
     reason = wrong or _objection(engine, spread, measured)
-    return Verdict(
+    return AccuracyVerdict(
         passed=not reason,
         reason=reason or f'error p50 {_percent(measured.p50)}, p99 {_percent(measured.p99)}',
         error_p50=measured.p50,
@@ -89,11 +89,11 @@ def prove(
     )
 
 
-def broken(engine: Engine, checkpoint: Checkpoint, error: Exception) -> Verdict:
+def broken(engine: Engine, checkpoint: Checkpoint, error: Exception) -> AccuracyVerdict:
     """Return the verdict on an engine that raised."""
     message = message_of(error).rstrip('.')
     reason = message if is_ours(error) and message else f'raises {type(error).__name__}: {message}'.rstrip(': ')
-    return Verdict(passed=False, reason=reason, **facts_of(engine, checkpoint))
+    return AccuracyVerdict(passed=False, reason=reason, **facts_of(engine, checkpoint))
 
 
 @dataclass(frozen=True)

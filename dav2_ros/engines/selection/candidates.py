@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What could run the network on this machine: engine, precision, device, expected fastest first."""
+"""List what could run the network on this machine: engine, precision, device, expected fastest first."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LADDER: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 @dataclass(frozen=True)
-class Rung:
+class EngineCandidate:
     """One way to run the network."""
 
     engine: str
@@ -43,7 +43,7 @@ class Rung:
     device: str = 'auto'
 
 
-def rungs(name: str, spec: EngineSpec) -> list[Rung]:
+def list_candidates(name: str, spec: EngineSpec) -> list[EngineCandidate]:
     """Return what could run `spec` here, expected fastest first; name, precision and device may be auto.
 
     A name that no device of ours has comes back as it is: describing it says what is wrong.
@@ -55,8 +55,12 @@ def rungs(name: str, spec: EngineSpec) -> list[Rung]:
             ladder = tuple((engine, spec.precision) for engine in dict(ladder))
         elif device == 'cpu' and not cpu_has_bf16():
             ladder = tuple(rung for rung in ladder if rung[1] != 'bf16')
-        found += [Rung(*rung, device) for rung in ladder if rung[0] == name or (name == 'auto' and _installed(rung[0]))]
-    return found or [Rung(name, spec.precision, spec.device)]
+        found += [
+            EngineCandidate(*rung, device)
+            for rung in ladder
+            if rung[0] == name or (name == 'auto' and _installed(rung[0]))
+        ]
+    return found or [EngineCandidate(name, spec.precision, spec.device)]
 
 
 def _devices(name: str, asked: str) -> list[str]:

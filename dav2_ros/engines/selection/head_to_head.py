@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which of two open engines is faster: in turns, so that both meet whatever else the machine does just then.
+"""Compare the speed of two open engines in turns, so that both meet whatever else the machine does.
 
 Timed one after the other while other processes came and went, OpenVINO took 54 ms once and 150 ms a minute later, and
 what starts a robot's engines starts everything else, too.
@@ -15,14 +15,14 @@ from dataclasses import replace
 
 from dav2_ros.engines.engine import Engine
 from dav2_ros.engines.selection.reference import gate_pictures
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 
 TURNS = 6
 PATIENCE_S = 3.0  # then it is decided by the turns there were
-HOPELESS = 4.0  # times the other's time in the gate: no race
+HOPELESS = 4.0  # times the other's time in the gate: no comparison
 
 
-def race(one: Engine, other: Engine) -> tuple[float, float]:
+def compare_speed(one: Engine, other: Engine) -> tuple[float, float]:
     """Return the least time that each took for a picture, in ms; infinite for one that raises, which then has lost."""
     spec = one.spec
     pictures = gate_pictures(spec.plan.height, spec.plan.width)[:1].repeat(spec.batch, axis=0)
@@ -39,24 +39,24 @@ def race(one: Engine, other: Engine) -> tuple[float, float]:
     return min(turns_ms[0]), min(turns_ms[1])
 
 
-class Champion:
+class FastestEngine:
     """The fastest proved engine so far, the only one that is open, and how far behind it the others came in."""
 
     def __init__(self) -> None:
-        self.verdict: Verdict | None = None
+        self.verdict: AccuracyVerdict | None = None
         self.engine: Engine | None = None
-        self._behind: list[tuple[float, Verdict, Engine]] = []  # time as a multiple of the champion's
+        self._behind: list[tuple[float, AccuracyVerdict, Engine]] = []  # time as a multiple of the champion's
 
     @property
     def best_ms(self) -> float:
         """Least time of a picture in the gate; infinite while there is none."""
         return self.verdict.best_ms if self.verdict else math.inf
 
-    def challenge(self, verdict: Verdict, engine: Engine) -> None:
+    def challenge(self, verdict: AccuracyVerdict, engine: Engine) -> None:
         """Let a proved, open engine take its place if it is faster; the slower one is closed."""
         champion_ms, challenger_ms = self.best_ms, verdict.best_ms
         if challenger_ms < HOPELESS * champion_ms and self.engine:
-            champion_ms, challenger_ms = race(self.engine, engine)
+            champion_ms, challenger_ms = compare_speed(self.engine, engine)
         if champion_ms <= challenger_ms:
             self._behind.append((_ratio(challenger_ms, champion_ms), verdict, engine))
             engine.__exit__(None, None, None)
@@ -68,7 +68,7 @@ class Champion:
             self.close()
         self.verdict, self.engine = verdict, engine
 
-    def standings(self) -> Iterator[tuple[Verdict, Engine]]:
+    def standings(self) -> Iterator[tuple[AccuracyVerdict, Engine]]:
         """Return those that lost, each with the time it would have taken when the champion was proved."""
         for pace, verdict, engine in self._behind:
             yield replace(verdict, best_ms=pace * self.best_ms), engine

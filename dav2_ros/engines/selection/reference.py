@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What engines are compared with: PyTorch in fp32 on the CPU, on bundled pictures, computed once and kept."""
+"""Compute what engines are compared with: PyTorch in fp32 on the CPU, on bundled pictures, once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def reference(checkpoint: Checkpoint, plan: ResizePlan) -> np.ndarray:
         raise EngineError(
             'An engine is proved against PyTorch in fp32, and PyTorch is not here: `pip install torch`.'
         ) from error
-    key = cache.Key(
+    key = cache.CacheKey(
         checkpoint.info.name,
         checkpoint.sha256,
         'reference',

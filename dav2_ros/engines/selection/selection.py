@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which engine: the fastest of those installed that the gate proves on this machine, at this shape."""
+"""Select the fastest installed engine that the accuracy gate proves on this machine, at this shape."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import Engine, EngineError, EngineSpec
 from dav2_ros.engines.selection import accuracy_gate, verdict
-from dav2_ros.engines.selection.candidates import Rung, rungs
-from dav2_ros.engines.selection.head_to_head import Champion
-from dav2_ros.engines.selection.verdict import Verdict
+from dav2_ros.engines.selection.candidates import EngineCandidate, list_candidates
+from dav2_ros.engines.selection.head_to_head import FastestEngine
+from dav2_ros.engines.selection.verdict import AccuracyVerdict
 from dav2_ros.models.checkpoints import Checkpoint
 
 Say = Callable[[str], None]
-REFERENCE = Rung('torch', 'fp32', 'cpu')
+REFERENCE = EngineCandidate('torch', 'fp32', 'cpu')
 
 
 @dataclass(frozen=True)
-class Proved:
+class ProvedEngine:
     """An engine that is entered and has passed the gate in this process; leaving it is its owner's."""
 
     engine: Engine
-    verdict: Verdict
+    verdict: AccuracyVerdict
     why: str  # one sentence for log and diagnostics
 
 
 def open_proved(
-    checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say = lambda text: None, *, without: Collection[Rung] = ()
-) -> Proved:
+    checkpoint: Checkpoint,
+    name: str,
+    spec: EngineSpec,
+    say: Say = lambda text: None,
+    *,
+    without: Collection[EngineCandidate] = (),
+) -> ProvedEngine:
     """Return the fastest engine that passes the gate, entered; every one that is not known yet is built and proved.
 
     What earlier starts found is believed as far as speed and failure go; what is used is proved now. A GPU comes before
-    the CPU; rungs in `without` are passed over. Raises EngineError that says of each rung why not, and what `say`
+    the CPU; candidates in `without` are passed over. Raises EngineError that says of each one why not, and what `say`
     raises.
     """
     search = _Search(checkpoint, name, spec, say, without)
@@ -45,7 +50,9 @@ def open_proved(
     raise EngineError(search.refusal())
 
 
-def open_at_once(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[Rung] = ()) -> Proved:
+def open_at_once(
+    checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[EngineCandidate] = ()
+) -> ProvedEngine:
     """Return the engine that earlier starts found fastest, if it is built, else PyTorch in fp32: seconds."""
     search = _Search(checkpoint, name, spec, lambda text: None, without)
     for candidates in search.by_device():
@@ -56,15 +63,19 @@ def open_at_once(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without
     return open_proved(checkpoint, name, spec, without=without)
 
 
-def open_reference(checkpoint: Checkpoint, spec: EngineSpec) -> Proved:
+def open_reference(checkpoint: Checkpoint, spec: EngineSpec) -> ProvedEngine:
     """Return PyTorch in fp32 on the CPU, entered: not proved, since it is what the others are compared with."""
     engine = describe_engine(checkpoint, 'torch', replace(spec, device='cpu', precision='fp32')).__enter__()
     facts = verdict.facts_of(engine, checkpoint)
-    right = Verdict(True, 'is what others are compared with', deterministic=True, finite=True, monotone=True, **facts)
-    return Proved(engine, right, f'{right.what}: exact, and open at once')
+    right = AccuracyVerdict(
+        True, 'is what others are compared with', deterministic=True, finite=True, monotone=True, **facts
+    )
+    return ProvedEngine(engine, right, f'{right.what}: exact, and open at once')
 
 
-def is_settled(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[Rung] = ()) -> bool:
+def is_settled(
+    checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: Collection[EngineCandidate] = ()
+) -> bool:
     """Return whether `open_proved` would find nothing that `open_at_once` does not.
 
     Raises EngineError, the sentence of each engine, where none can run here.
@@ -74,7 +85,7 @@ def is_settled(checkpoint: Checkpoint, name: str, spec: EngineSpec, *, without: 
 
 def open_and_prove(
     engine: Engine, checkpoint: Checkpoint, order: Sequence[int] = accuracy_gate.FULL, fastest_ms: float = float('inf')
-) -> Verdict:
+) -> AccuracyVerdict:
     """Enter an engine and prove it; it stays open if it passes. What it raises becomes a verdict, which is kept."""
     try:
         engine.__enter__()
@@ -97,22 +108,22 @@ class _Search:
     """The way down the ladder: what passed, what did not and why."""
 
     def __init__(
-        self, checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say, without: Collection[Rung]
+        self, checkpoint: Checkpoint, name: str, spec: EngineSpec, say: Say, without: Collection[EngineCandidate]
     ) -> None:
         self._checkpoint, self._spec, self._say = checkpoint, spec, say
-        self._candidates = [rung for rung in rungs(name, spec) if rung not in without]
+        self._candidates = [rung for rung in list_candidates(name, spec) if rung not in without]
         self._alone = len(self._candidates) == 1
         self._absent: dict[str, None] = {}  # sentences of engines that cannot be described, in order
-        self._failed: dict[str, Verdict] = {}
-        self._passed: dict[str, Verdict] = {}
-        self._champion = Champion()
+        self._failed: dict[str, AccuracyVerdict] = {}
+        self._passed: dict[str, AccuracyVerdict] = {}
+        self._champion = FastestEngine()
 
-    def by_device(self) -> list[list[Rung]]:
+    def by_device(self) -> list[list[EngineCandidate]]:
         """Return what there is to try, the best device first."""
         devices = dict.fromkeys(rung.device for rung in self._candidates)
         return [[rung for rung in self._candidates if rung.device == device] for device in devices]
 
-    def known(self, candidates: Sequence[Rung]) -> Proved | None:
+    def known(self, candidates: Sequence[EngineCandidate]) -> ProvedEngine | None:
         """Return the fastest of those that passed in an earlier start and are built, if it passes again."""
         ready = [(v, engine) for engine, v in self._recalled(candidates) if v and v.passed and engine.is_built]
         return self._first_of(ready, may_build=False)
@@ -125,13 +136,13 @@ class _Search:
         engines = {verdict.engine for verdict in self._passed.values()}
         for engine, earlier in found:
             is_spared = engine.precision == 'fp32' and engine.name in engines
-            is_reference = Rung(engine.name, engine.precision, engine.device) == REFERENCE
+            is_reference = EngineCandidate(engine.name, engine.precision, engine.device) == REFERENCE
             is_known = earlier and (not earlier.passed or engine.is_built)
             if not (is_known or (earlier is None and (is_spared or is_reference))):
                 return False
         return True
 
-    def fastest(self, candidates: Sequence[Rung]) -> Proved | None:
+    def fastest(self, candidates: Sequence[EngineCandidate]) -> ProvedEngine | None:
         """Return the fastest of all that pass."""
         try:
             return self._fastest(candidates)
@@ -139,8 +150,8 @@ class _Search:
             self._champion.close()
             raise
 
-    def _fastest(self, candidates: Sequence[Rung]) -> Proved | None:
-        earlier: list[tuple[Verdict, Engine]] = []
+    def _fastest(self, candidates: Sequence[EngineCandidate]) -> ProvedEngine | None:
+        earlier: list[tuple[AccuracyVerdict, Engine]] = []
         spared: list[Engine] = []
         for engine, found in self._recalled(candidates):
             if found and found.passed:
@@ -174,7 +185,7 @@ class _Search:
             'let them be built anew (`dav2 cache clear`).'
         )
 
-    def _recalled(self, candidates: Sequence[Rung]) -> list[tuple[Engine, Verdict | None]]:
+    def _recalled(self, candidates: Sequence[EngineCandidate]) -> list[tuple[Engine, AccuracyVerdict | None]]:
         """Describe every rung that can be, with what is known of it."""
         found = []
         for rung in candidates:
@@ -193,7 +204,7 @@ class _Search:
             found.append((engine, earlier))
         return found
 
-    def _first_of(self, pairs: list[tuple[Verdict, Engine]], may_build: bool = True) -> Proved | None:
+    def _first_of(self, pairs: list[tuple[AccuracyVerdict, Engine]], may_build: bool = True) -> ProvedEngine | None:
         """Open the fastest of these by their earlier verdicts; the next one where it does not pass again."""
         for _, engine in sorted(pairs, key=lambda pair: pair[0].best_ms):
             now = self._try(engine, accuracy_gate.BRIEF)
@@ -215,7 +226,7 @@ class _Search:
         if now.passed:
             self._champion.challenge(now, engine)
 
-    def _try(self, engine: Engine, order: Sequence[int], fastest_ms: float = float('inf')) -> Verdict:
+    def _try(self, engine: Engine, order: Sequence[int], fastest_ms: float = float('inf')) -> AccuracyVerdict:
         """Open and prove an engine; it is closed again unless it passes."""
         self._say(f'Opening and proving {engine.name} {engine.precision} on {engine.device}.')
         now = open_and_prove(engine, self._checkpoint, order, fastest_ms)
@@ -230,9 +241,11 @@ class _Search:
             raise
         return now
 
-    def _proved(self, found: Verdict, engine: Engine) -> Proved:
+    def _proved(self, found: AccuracyVerdict, engine: Engine) -> ProvedEngine:
         count = len(self._passed)
         place = f'the fastest of {count} proved here' if count > 1 else 'the only one proved here'
         if self._alone:
             place = 'as asked'
-        return Proved(engine, found, f'{found.what}: {found.median_ms:.1f} ms a picture, {place} ({found.reason})')
+        return ProvedEngine(
+            engine, found, f'{found.what}: {found.median_ms:.1f} ms a picture, {place} ({found.reason})'
+        )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the gate found, and where it is kept: one entry of the cache per engine, precision, shape, version, device."""
+"""Keep what the accuracy gate found: one entry of the cache per engine, precision, shape, version, device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHECKS = 1  # raise when the checks or the tolerances change: older verdicts are
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AccuracyVerdict:
     """Whether an engine may be used, and the numbers. None is what could not be measured."""
 
     passed: bool
@@ -75,7 +75,7 @@ class Verdict:
         return asdict(self)
 
     @classmethod
-    def from_facts(cls, facts: dict) -> Verdict:
+    def from_facts(cls, facts: dict) -> AccuracyVerdict:
         """Read what `to_facts` wrote; raises TypeError or KeyError for anything else."""
         return cls(**{**facts, 'frame': tuple(facts['frame']), 'network': tuple(facts['network'])})
 
@@ -101,7 +101,7 @@ def facts_of(engine: Engine, checkpoint: Checkpoint) -> dict[str, object]:
     }
 
 
-def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.Key:
+def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.CacheKey:
     """Return the key of an engine's verdict: whatever may change its numbers is in it."""
     return replace(
         whole_key(checkpoint, engine.spec, engine.precision),
@@ -112,14 +112,14 @@ def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.Key:
     )
 
 
-def keep(verdict: Verdict, engine: Engine, checkpoint: Checkpoint) -> None:
+def keep(verdict: AccuracyVerdict, engine: Engine, checkpoint: Checkpoint) -> None:
     """Keep a verdict for the next start; where there is no room for it, the next start measures again."""
     with contextlib.suppress(OSError):
         folder = cache.obtain(key_of(engine, checkpoint), lambda made: None)
         cache.write_json(folder / FILE, verdict.to_facts())
 
 
-def recall(engine: Engine, checkpoint: Checkpoint) -> Verdict | None:
+def recall(engine: Engine, checkpoint: Checkpoint) -> AccuracyVerdict | None:
     """Return what was found earlier; None if nothing was, or if what failed may have been built anew since."""
     folder = cache.find(key_of(engine, checkpoint))
     verdict = read(folder) if folder else None
@@ -139,10 +139,10 @@ def forget(engine: Engine, checkpoint: Checkpoint) -> None:
         cache.remove(folder)
 
 
-def read(folder: Path) -> Verdict | None:
+def read(folder: Path) -> AccuracyVerdict | None:
     """Return the verdict in a folder of the cache; None if there is none that can be read."""
     try:
-        return Verdict.from_facts(json.loads((folder / FILE).read_text()))
+        return AccuracyVerdict.from_facts(json.loads((folder / FILE).read_text()))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

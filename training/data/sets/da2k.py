@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dav2_ros.evaluation.da2k import AnnotationError, Picture, read_annotations
+from dav2_ros.evaluation.da2k import AnnotatedPicture, AnnotationError, read_annotations
 from dav2_training.data import decode
 from dav2_training.data.registry import About, refuse
 from dav2_training.data.sample import DataError, Sample
@@ -46,6 +46,6 @@ class Da2k:
                 raise DataError(f'{path} is {width}x{height}, yet a pair has a point at row {row}, column {column}.')
         return Sample(rgb, name)
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int) -> AnnotatedPicture:
         """Return the pairs of a sample, and its kind of scene."""
         return self.pictures[index][1]
