@@ -126,7 +126,7 @@ WRITERS: dict[str, tuple[Callable, int, int]] = {
 
 def reader(name: str, root: Path, cut: bool) -> Callable[[int], None]:
     """Return what reads sample i, and cuts a crop out as training does."""
-    opened = registry.open_set(name, root, 'all' if 'all' in registry.about(name).splits else '')
+    opened = registry.open_set(name, root, 'all' if 'all' in registry.set_info(name).splits else '')
 
     def read(index: int) -> None:
         sample = opened[index % len(opened)]

@@ -30,9 +30,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dav2_training.config import FitConfig, SetConfig
+from dav2_training.config import FitConfig, SetConfig, Start
 from dav2_training.data.pseudo.label_file import encode, label_path, write
-from dav2_training.data.relative_batches import Feed, open_sets
+from dav2_training.data.relative_batches import RelativeBatches, open_sets
 from dav2_training.losses import RelativeLoss
 from dav2_training.stages import relative
 
@@ -98,7 +98,7 @@ def images_s(call: Callable[[], object], images: int, runs: int, device: str) ->
 
 def pure(case: Case) -> list[float]:
     """Forward and backward alone."""
-    network = relative.Start().network(case.preset, case.height * case.width, 0).to(case.device).train()
+    network = relative.build_network(Start(), case.preset, case.height * case.width, 0).to(case.device).train()
     x = torch.randn(case.batch, 3, case.height, case.width, device=case.device)
     x = x.contiguous(memory_format=torch.channels_last)
 
@@ -116,11 +116,11 @@ def loop(case: Case, root: Path) -> list[float]:
     from dav2_training.loop.fit import fit
 
     sets = [SetConfig('folder', str(root / 'pictures'), labels=str(root / 'labels'))]
-    feed = Feed(
+    feed = RelativeBatches(
         case.height, case.width, case.batch, pseudo=open_sets(sets, case.height, case.width), workers=case.workers
     )
-    network = relative.Start().network(case.preset, case.height * case.width, 0)
-    objective = relative.Objective(relative.Weights(), RelativeLoss(), RelativeLoss(ignored=0.1), 0.0)
+    network = relative.build_network(Start(), case.preset, case.height * case.width, 0)
+    objective = relative.RelativeObjective(relative.ObjectiveWeights(), RelativeLoss(), RelativeLoss(ignored=0.1), 0.0)
     steps = case.steps + 3
     config = FitConfig(steps=steps, batch=case.batch, precision=case.precision, accelerator=case.device,
                        save_every=10**9, validate_every=10**9, log_every=10**9, tensorboard=False)  # fmt: skip
@@ -139,7 +139,7 @@ def loop(case: Case, root: Path) -> list[float]:
 def fed(root: Path) -> list[float]:
     """Crops/s that one process reads, cuts, pastes and perturbs for a student at 518x518."""
     sets = [SetConfig('folder', str(root / 'pictures'), labels=str(root / 'labels'))]
-    feed = Feed(518, 518, 8, pseudo=open_sets(sets, 518, 518))
+    feed = RelativeBatches(518, 518, 8, pseudo=open_sets(sets, 518, 518))
     steps = iter(range(100))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)

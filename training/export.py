@@ -32,7 +32,7 @@ DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedModel:
     """What a stage left: weights, what they are, and how they came to be."""
 
     weights: Mapping[str, Tensor]
@@ -40,7 +40,7 @@ class Trained:
     notes: Mapping[str, Any]
 
 
-def read(path: Path) -> Trained:
+def read(path: Path) -> TrainedModel:
     """Read a checkpoint of a stage whose network the runtime can run; raises ModelError."""
     try:
         check_pickled(path)
@@ -50,10 +50,10 @@ def read(path: Path) -> Trained:
     if not isinstance(state, dict) or not isinstance(state.get('model'), dict) or 'network' not in state:
         raise ModelError(f'{path} does not say what model it is: give the last.pt of a stage that trains depth.')
     notes = {'steps': state['step'], 'config': json.dumps(state.get('config', {}))}
-    return Trained(state['network'], ModelInfo.from_facts(state['model']), notes)
+    return TrainedModel(state['network'], ModelInfo.from_facts(state['model']), notes)
 
 
-def write(trained: Trained, out: Path | None, name: str = '', license: str = '', dtype: str = 'float16') -> Path:
+def write(trained: TrainedModel, out: Path | None, name: str = '', license: str = '', dtype: str = 'float16') -> Path:
     """Write the runtime's file and return where it is; without `out` it becomes a model known by its name.
 
     Raises ModelError for a name that another model has, and for weights that are not whole and finite.

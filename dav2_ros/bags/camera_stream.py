@@ -19,6 +19,7 @@ from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.image.camera_info import CameraReading, read_camera
 from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.scale.measurements import Measurement
+from dav2_ros.scale.reference_sensor import SOURCES
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,3 +119,12 @@ class CameraStream:
         if reading.why and note not in self.notes:
             self.notes.append(note)
         return reading
+
+
+def stream_with_sensor(
+    bag: BagReader, params: OfflineParameters, *, topic: str = '', info_topic: str = '', sensor_topic: str = ''
+) -> CameraStream:
+    """Open the pictures of a camera with the sensor that `scale_source` names, if it names one. Raises BagError."""
+    source = params.scale.scale_source
+    sensor = RecordedSensor(bag, source, sensor_topic, params.scale) if source in SOURCES else None
+    return CameraStream(bag, params, topic=topic, info_topic=info_topic, sensor=sensor)

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture
+from dav2_ros.bags.camera_stream import CameraFrame, CameraStream, RefusedPicture, stream_with_sensor
 from dav2_ros.bags.outputs import BagOutputs, EstimatedFrame
-from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.resume import PartialRun
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import RecordedMessage
@@ -29,7 +28,6 @@ from dav2_ros.files.prefetch import BackgroundWriter, prefetch, quick_turns
 from dav2_ros.image.request import EstimateRequest
 from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.pipeline import DepthPipeline, make_estimator
-from dav2_ros.scale.reference_sensor import SOURCES
 
 WARM_UP = 30  # pictures: the filter of the scale has settled by then
 TOGETHER = 4  # pictures go to the engine: on a CPU two at once take less time than one after the other on all cores
@@ -89,8 +87,9 @@ def run(
     source = params.scale.scale_source
     with ExitStack() as opened:
         bag = opened.enter_context(BagReader(path))
-        sensor = RecordedSensor(bag, source, options.sensor_topic, params.scale) if source in SOURCES else None
-        stream = CameraStream(bag, params, topic=options.topic, info_topic=options.info_topic, sensor=sensor)
+        stream = stream_with_sensor(
+            bag, params, topic=options.topic, info_topic=options.info_topic, sensor_topic=options.sensor_topic
+        )
         estimator = opened.enter_context(make_estimator(params.estimator, batch=TOGETHER, log=say, warn=say))
         pipeline = opened.enter_context(DepthPipeline(params, estimator, log=say))
         asked = [(str(file.resolve()), file.stat().st_size) for file in bag.paths], params, options

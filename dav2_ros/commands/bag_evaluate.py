@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from dav2_ros.bags import BagError
-from dav2_ros.bags.camera_stream import CameraStream
+from dav2_ros.bags.camera_stream import stream_with_sensor
 from dav2_ros.bags.evaluation import report as evaluation_report
 from dav2_ros.bags.evaluation.evaluate import NUMBERS, VARIANTS, Evaluation, EvaluationOptions, evaluate
 from dav2_ros.bags.evaluation.fail_if import read_threshold
@@ -29,7 +29,6 @@ from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.parameters.read import read_parameters
 from dav2_ros.parameters.scale import ScaleParameters
 from dav2_ros.pipeline import DepthPipeline
-from dav2_ros.scale.reference_sensor import SOURCES
 
 
 def evaluate_bag(
@@ -94,9 +93,8 @@ def _judge(
     quiet = not console.is_terminal  # nothing in a log
     with BagReader(path) as bag, Progress(console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None)
-        source = params.scale.scale_source
-        sensor = RecordedSensor(bag, source, topics[2], params.scale) if source in SOURCES else None
-        stream = CameraStream(bag, params, topic=topics[0], info_topic=topics[1], sensor=sensor)
+        stream = stream_with_sensor(bag, params, topic=topics[0], info_topic=topics[1], sensor_topic=topics[2])
+        is_scaled = params.scale.scale_source != 'none'
         # what a sensor sees belongs to the nearest picture, not to the first within the tolerance
         nearest = min(params.scale.scale_tolerance_s, 0.5 * stream.period_s + 1e-3)
         truth = _truth(bag, replace(params.scale, scale_tolerance_s=nearest), *of)
@@ -109,7 +107,7 @@ def _judge(
             bar.update(task, description=sentence)
 
         with DepthPipeline(params, log=say, warn=say) as pipeline:
-            found = evaluate(stream, truth, pipeline, options, is_scaled=source != 'none', watch=watch)
+            found = evaluate(stream, truth, pipeline, options, is_scaled=is_scaled, watch=watch)
         usual = values_of(BagParameters())
         changed = {name: value for name, value in values_of(params).items() if value != usual[name]}
         shown = tuple((name, str(value)) for name, value in {'pictures': stream.topic, **changed}.items())

@@ -16,7 +16,7 @@ from dav2_ros.media import sources
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
 from dav2_ros.media.infer import InferenceJob
 from dav2_ros.parameters.bag import OfflineParameters
-from dav2_ros.parameters.read import read_parameters
+from dav2_ros.parameters.read import read_parameters, refuse_sensors
 from dav2_ros.pipeline import make_estimator
 
 ENCODERS = {'vits': 'small', 'vitb': 'base', 'vitl': 'large'}
@@ -39,9 +39,13 @@ def infer(
     ] = None,
     out: Annotated[Path, typer.Option('--out', '--outdir', help='Folder for the results.')] = Path('out/infer'),
     hfov: Annotated[
-        float,
-        typer.Option(min=1, max=179, help='Horizontal field of view, degrees, of what has no focal length in EXIF.'),
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            min=1,
+            max=179,
+            help='Horizontal field of view, degrees, of what has no focal length in EXIF; else assumed_hfov_deg: 60.',
+        ),
+    ] = None,
     near: Annotated[float, typer.Option(help='Metres at the near (red) end of the colours.')] = 0.5,
     far: Annotated[float, typer.Option(help='Metres at the far (blue) end of the colours.')] = 40.0,
     fit_range: Annotated[
@@ -77,10 +81,13 @@ def infer(
             engine=engine,
             precision=precision,
             input_size=input_size,
+            assumed_hfov_deg=hfov,
         )
+        refuse_sensors(params.scale)
         style = ColourStyle(near, far, grayscale, pred_only)
         files = DepthFiles(out, style, npy, png, ply, params.cloud_options)
-        job = InferenceJob(files, params, hfov_deg=hfov, fit_range=fit_range, frames=frames)
+        hfov_deg = params.estimator.assumed_hfov_deg
+        job = InferenceJob(files, params, hfov_deg=hfov_deg, fit_range=fit_range, frames=frames)
         with make_estimator(params.estimator, log=job.status.update) as estimator:
             out.mkdir(parents=True, exist_ok=True)
             job.run(estimator, list(sources.find(inputs, out)), typer.echo)

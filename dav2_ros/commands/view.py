@@ -12,13 +12,14 @@ from typing import Annotated
 
 import typer
 
+from dav2_ros.bags.camera_stream import CameraFrame, stream_with_sensor
 from dav2_ros.bags.storage.reader import BagReader
-from dav2_ros.commands.options import Engine, Params, ParamsFile, one_sentence
+from dav2_ros.commands.options import Engine, InfoTopic, Params, ParamsFile, SensorTopic, one_sentence
 from dav2_ros.parameters.bag import OfflineParameters
-from dav2_ros.parameters.read import read_parameters
+from dav2_ros.parameters.read import read_parameters, refuse_sensors
 from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.view.scene import RerunScene, TimelineFrame, ViewError
-from dav2_ros.view.timeline import depth_topic, estimated, filmed, is_recording, recorded, recorded_frames
+from dav2_ros.view.timeline import depth_topic, estimated, filmed_clips, is_recording, recorded, recorded_clip
 
 
 def view(
@@ -28,14 +29,19 @@ def view(
     save: Annotated[Path | None, typer.Option(help='Write this .rrd file instead of opening the viewer.')] = None,
     topic: Annotated[str, typer.Option(help='Which of several depth topics of a recording to show.')] = '',
     image_topic: Annotated[str, typer.Option(help='Which of several cameras of a recording to estimate.')] = '',
+    info_topic: InfoTopic = '',
+    sensor_topic: SensorTopic = '',
     model: Annotated[
         str,
         typer.Option(help='Estimate with this model, even if the recording holds depth; else with the bundled one.'),
     ] = '',
     engine: Engine = None,
     hfov: Annotated[
-        float, typer.Option(min=1, max=179, help='Horizontal field of view, degrees, of what does not say it.')
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            min=1, max=179, help='Horizontal field of view, degrees, of what does not say it; else assumed_hfov_deg: 60.'
+        ),
+    ] = None,
     near: Annotated[float, typer.Option(help='Metres at the near end of the colours.')] = 0.5,
     far: Annotated[float, typer.Option(help='Metres at the far end of the colours.')] = 40.0,
     stride: Annotated[int, typer.Option(min=1, max=16, help='Every n-th point of every n-th row.')] = 2,
@@ -64,23 +70,24 @@ def view(
 def _moments(
     opened: ExitStack,
     source: Path,
-    topic: str,
-    image_topic: str,
+    topics: tuple[str, str, str, str],
     params: OfflineParameters,
-    hfov_deg: float,
     *,
     estimates: bool,
 ) -> Iterable[TimelineFrame]:
     if not source.exists():
         raise ViewError(f'There is nothing at {source}.')
+    topic, image_topic, info_topic, sensor_topic = topics
     if is_recording(source):
         bag = opened.enter_context(BagReader(source))
         if not estimates and (topic := topic or depth_topic(bag)):
             return recorded(bag, topic)
-        frames = recorded_frames(bag, params, image_topic)
+        stream = stream_with_sensor(bag, params, topic=image_topic, info_topic=info_topic, sensor_topic=sensor_topic)
+        clips: Iterable[Iterable[CameraFrame]] = [recorded_clip(stream)]
     else:
-        frames = filmed(source, hfov_deg)
-    return estimated(frames, opened.enter_context(DepthPipeline(params)))
+        refuse_sensors(params.scale)
+        clips = filmed_clips(source, params.estimator.assumed_hfov_deg)
+    return estimated(clips, opened.enter_context(DepthPipeline(params)))
 
 
 def _show(scene: RerunScene, moments: Iterable[TimelineFrame]) -> int:

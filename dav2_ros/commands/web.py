@@ -14,9 +14,8 @@ import typer
 from dav2_ros.commands.options import Params, ParamsFile, one_sentence
 from dav2_ros.engines import ENGINES
 from dav2_ros.engines.engine import PRECISIONS
-from dav2_ros.models.registry import BUNDLED
 from dav2_ros.parameters.bag import OfflineParameters
-from dav2_ros.parameters.read import read_parameters
+from dav2_ros.parameters.read import read_parameters, refuse_sensors
 from dav2_ros.web.limits import UploadLimits
 from dav2_ros.web.service import DepthService, check_model, local_models
 
@@ -27,8 +26,10 @@ def web(
     share: Annotated[
         bool, typer.Option(help="Let anybody in who knows the link, through Gradio's servers, for a week at most.")
     ] = False,
-    model: Annotated[str, typer.Option(help='Name of a metric model, or a file, that is chosen at first.')] = BUNDLED,
-    engine: Annotated[str, typer.Option(help=f'What runs it at first: auto, {", ".join(ENGINES)}.')] = 'auto',
+    model: Annotated[
+        str | None, typer.Option(help='Name of a metric model, or a file, that is chosen at first; else the bundled one.')
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help=f'What runs it at first: auto, {", ".join(ENGINES)}.')] = None,
     device: Annotated[str | None, typer.Option(help='auto, cpu, cuda, ...: see dav2 verify.')] = None,
     precision: Annotated[str | None, typer.Option(help=f'Its arithmetic: auto, {", ".join(PRECISIONS)}.')] = None,
     params_file: ParamsFile = None,
@@ -42,10 +43,20 @@ def web(
     came of it; all of that is deleted when it ends.
     """
     with one_sentence():
-        params, _ = read_parameters(OfflineParameters, params_file, param or [], device=device, precision=precision)
-    file = Path(model) if Path(model).is_file() else None
-    if not file:
-        check_model(model, local_models())
+        params, _ = read_parameters(
+            OfflineParameters,
+            params_file,
+            param or [],
+            model=model,
+            engine=engine,
+            device=device,
+            precision=precision,
+        )
+        refuse_sensors(params.scale)
+        model = params.estimator.model
+        file = Path(model) if Path(model).is_file() else None
+        if not file:
+            check_model(model, local_models())
     limits = UploadLimits(upload_mb=max_upload, video_frames=max_frames)
     with tempfile.TemporaryDirectory(prefix='dav2_web_') as home:
         os.environ |= {
@@ -65,5 +76,5 @@ def web(
             port=port,
             share=share,
             model=file.stem if file else model,
-            engine=engine,
+            engine=params.estimator.engine,
         )

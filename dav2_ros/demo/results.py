@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dav2_ros.bags.storage import messages
-from dav2_ros.bags.storage.reader import BagReader, Recorded
+from dav2_ros.bags.storage.reader import BagReader, RecordedMessage
 from dav2_ros.demo.processes import DemoError
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
 from dav2_ros.media.contact_sheet import SheetRow
@@ -67,7 +67,7 @@ class DemoRun:
 
     def __init__(self, bag: BagReader) -> None:
         self._bag = bag
-        self._by_topic: dict[str, dict[int, Recorded]] = {}
+        self._by_topic: dict[str, dict[int, RecordedMessage]] = {}
         for recorded in bag.raw():
             stamps = self._by_topic.setdefault(recorded.topic, {})
             stamps[messages.stamp_ns(bag.decode(recorded))] = recorded
@@ -79,7 +79,7 @@ class DemoRun:
                 f'{len(self.of(TRUTH))} truths were recorded; see node.log.'
             )
 
-    def of(self, topic: str) -> dict[int, Recorded]:
+    def of(self, topic: str) -> dict[int, RecordedMessage]:
         """Return the messages of a topic by stamp."""
         return self._by_topic.get(topic, {})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.selection import selection
-from dav2_ros.engines.selection.selection import ProvedEngine, Rung
+from dav2_ros.engines.selection.selection import EngineCandidate, ProvedEngine
 from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -54,7 +54,7 @@ class SwappableEngine:
         self.spec = spec
         self._asked = checkpoint, name, spec
         self._background, self._say, self._warn = background, say, warn
-        self._lost: frozenset[Rung] = frozenset()  # what failed at work
+        self._lost: frozenset[EngineCandidate] = frozenset()  # what failed at work
         self._was_opened_anew = False  # after all that was asked for had failed
         self._failure = ''  # why the reference stands in for good
         self._proved: ProvedEngine | None = None
@@ -213,9 +213,9 @@ def is_building() -> bool:
     return any(thread.name == THREAD for thread in threading.enumerate())
 
 
-def _rung(proved: ProvedEngine) -> Rung:
+def _rung(proved: ProvedEngine) -> EngineCandidate:
     engine = proved.engine
-    return Rung(engine.name, engine.precision, engine.device)
+    return EngineCandidate(engine.name, engine.precision, engine.device)
 
 
 def _close(proved: ProvedEngine) -> None:

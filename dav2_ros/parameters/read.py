@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dav2_ros.parameter import build, definitions
+from dav2_ros.parameters.scale import SENSORS, ScaleParameters
 
 Params = TypeVar('Params')
 
@@ -44,6 +45,15 @@ def read_parameters(
         return build(kind, values), sorted(given.keys() - known.keys())
     except (ValueError, TypeError) as error:
         raise ParameterError(str(error)) from error
+
+
+def refuse_sensors(params: ScaleParameters) -> None:
+    """Raise ParameterError where a sensor is to say the scale: beside pictures and videos there is none."""
+    if params.scale_source in SENSORS:
+        raise ParameterError(
+            f'scale_source is {params.scale_source}, and no sensor was recorded beside pictures and videos: set it to '
+            'none, fixed or height (-p scale_source:=fixed applies scale_fixed).'
+        )
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:

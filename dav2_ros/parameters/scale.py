@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from dav2_ros.parameter import check, parameter
 
-SCALE_SOURCES = ('none', 'fixed', 'height', 'lidar', 'scan', 'range', 'depth')
+SENSORS = ('lidar', 'scan', 'range', 'depth')  # sources that are a topic
+SCALE_SOURCES = ('none', 'fixed', 'height', *SENSORS)
 
 
 @dataclass(frozen=True)

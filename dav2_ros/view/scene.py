@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -46,12 +46,20 @@ class RerunScene:
         save: the .rrd file; None opens the viewer.
         colours_m: near and far end of the colours of depth.
         stride: every n-th point of every n-th row becomes a point of the cloud.
+        cloud: what else is left out of it.
     """
 
-    def __init__(self, name: str, save: Path | None, colours_m: tuple[float, float], stride: int = 2) -> None:
+    def __init__(
+        self,
+        name: str,
+        save: Path | None,
+        colours_m: tuple[float, float],
+        stride: int = 2,
+        cloud: CloudOptions = CloudOptions(),  # noqa: B008 (frozen)
+    ) -> None:
         self._rr = _rerun()
         self._save, self._colours_m = save, colours_m
-        self._options = CloudOptions(stride=stride, organised=False)
+        self._options = replace(cloud, stride=stride, organised=False)
         self._maker, self._count = CloudMaker(), 0
         self._recording = self._rr.RecordingStream('dav2_ros')
         self._name = name

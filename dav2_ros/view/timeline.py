@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.camera_stream import CameraFrame, CameraStream
@@ -17,7 +16,6 @@ from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.media import sources
 from dav2_ros.media.images import MediaError, read_photo
 from dav2_ros.media.video import VideoClip
-from dav2_ros.parameters.bag import OfflineParameters
 from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.stats import depth_range
 from dav2_ros.view.scene import CURVES, TimelineFrame

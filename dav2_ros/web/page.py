@@ -28,7 +28,7 @@ def build(service: DepthService, model: str, engine: str) -> gr.Blocks:
             controls = Controls(
                 gr.Dropdown(list(service.models()), value=model, label='Model'),
                 gr.Dropdown(list(ENGINE_CHOICES), value=engine, label='Engine'),
-                gr.Number(60, label='Field of view, degrees', info='of what has no focal length in EXIF'),
+                gr.Number(service.hfov_deg, label='Field of view, degrees', info='of what has no focal length in EXIF'),
                 gr.Number(0.5, label='Near, m', info='red'),
                 gr.Number(40, label='Far, m', info='blue; the cloud ends here'),
             )

@@ -80,7 +80,7 @@ class DepthService:
     Args:
         home: where each job gets a folder.
         model: a file of weights that is offered beside those known by name.
-        params: of the pipeline; model, engine and field of view are each job's own.
+        params: of the pipeline; model, engine and field of view are each job's own. Without a sensor for the scale.
     """
 
     def __init__(
@@ -102,6 +102,11 @@ class DepthService:
     def __exit__(self, *error: object) -> None:
         with self._turn:
             self._close()
+
+    @property
+    def hfov_deg(self) -> float:
+        """Horizontal field of view to begin with."""
+        return self._params.estimator.assumed_hfov_deg
 
     def models(self) -> dict[str, str]:
         """Return `local_models`, and the file."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dav2_training.annotation.votes import Ballot, Disputed
+from dav2_training.annotation.votes import Ballot, DisputedPair
 from dav2_training.data import decode
 from dav2_training.data.sample import DataError
 
@@ -23,7 +23,7 @@ REACH = 40  # pixels of the shown picture: a click farther from both points mean
 DONE = 'That was the last one: thank you. `dav2-train annotate export` writes what is agreed upon.'
 
 
-def shown(rgb: np.ndarray, pair: Disputed) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def shown(rgb: np.ndarray, pair: DisputedPair) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Return the picture as it is shown, points A and B drawn in, and where they are in it: (x, y)."""
     height, width = rgb.shape[:2]
     scale = min(WIDTH / width, HEIGHT / height)
@@ -45,13 +45,13 @@ def clicked(x: int, y: int, at: list[tuple[int, int]]) -> int | None:
     return int(np.argmin(distances)) if min(distances) <= REACH else None
 
 
-class Desk:
+class AnnotationSession:
     """What the page does, without the page: shows a pair, notes an answer, shows the next one."""
 
     def __init__(self, ballot: Ballot) -> None:
         self.ballot = ballot
 
-    def show(self, who: str, pair: Disputed | None = None) -> tuple[np.ndarray | None, int, str]:
+    def show(self, who: str, pair: DisputedPair | None = None) -> tuple[np.ndarray | None, int, str]:
         """Return the picture of a person's next pair, its number (-1: none is left) and a line that says how far."""
         if not who.strip():
             return None, -1, 'Who are you? Any name will do.'
@@ -89,7 +89,7 @@ def build(ballot: Ballot) -> gradio.Blocks:
         import gradio as gr
     except ImportError as error:
         raise DataError("The page needs Gradio: `pip install 'dav2_ros[web]'`.") from error
-    desk = Desk(ballot)
+    session = AnnotationSession(ballot)
     with gr.Blocks(title='Which point is closer?') as page:
         gr.Markdown('## Which point is closer to the camera?\nClick on it, or use the buttons.')
         with gr.Row():
@@ -104,12 +104,12 @@ def build(ballot: Ballot) -> gradio.Blocks:
         out = [picture, number, said]
 
         def on_click(who: str, number: int, event: gr.SelectData):  # Gradio asks for the type
-            return desk.click(who, number, *event.index)
+            return session.click(who, number, *event.index)
 
         on_click.__annotations__['event'] = gr.SelectData
-        gr.on([who.submit, begin.click], desk.show, [who], out, api_name='show')
+        gr.on([who.submit, begin.click], session.show, [who], out, api_name='show')
         picture.select(on_click, [who, number], out, api_name=False)
         for button, answer, name in ((first, 0, 'first'), (second, 1, 'second'), (nobody, -1, 'nobody')):
-            button.click(lambda w, n, a=answer: desk.answer(w, n, a), [who, number], out, api_name=name)
-        back.click(desk.take_back, [who], out, api_name='take_back')
+            button.click(lambda w, n, a=answer: session.answer(w, n, a), [who, number], out, api_name=name)
+        back.click(session.take_back, [who], out, api_name='take_back')
     return page

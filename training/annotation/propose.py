@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from dav2_training.data import decode
-from dav2_training.data.sets.folder import Folder
+from dav2_training.data.sets.folder import ImageFolder
 from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
 
 MAX_POINTS = 4000  # candidates in a picture
@@ -73,7 +73,7 @@ def propose_for_folder(
     """Yield (path below `root`, proposal) for up to `pairs` pairs of each picture that are disputed enough."""
     from rich.progress import track
 
-    paths = Folder(root, 'all').paths
+    paths = ImageFolder(root, 'all').paths
     with ExitStack() as stack:
         predictors = [stack.enter_context(open_predictor(name, device=device)) for name in models]
         for k, path in enumerate(track(paths, description='propose')):

@@ -33,7 +33,7 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Disputed:
+class DisputedPair:
     """A pair of points that is voted on."""
 
     number: int
@@ -51,7 +51,7 @@ class Disputed:
 class Ballot:
     """Pairs and votes in one file. Any thread may ask; every answer is on disk when `answer` returns."""
 
-    def __init__(self, path: Path, root: Path, pairs: Sequence[Disputed], made_by: dict[str, object]) -> None:
+    def __init__(self, path: Path, root: Path, pairs: Sequence[DisputedPair], made_by: dict[str, object]) -> None:
         self.path, self.root, self.made_by = path, root, dict(made_by)
         self._pairs = {pair.number: pair for pair in pairs}
         self._lock = threading.Lock()
@@ -72,12 +72,12 @@ class Ballot:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def __getitem__(self, number: int) -> Disputed:
+    def __getitem__(self, number: int) -> DisputedPair:
         if number not in self._pairs:
             raise DataError(f'There is no pair {number}: there are {len(self)}.')
         return self._pairs[number]
 
-    def next(self, who: str) -> Disputed | None:
+    def next(self, who: str) -> DisputedPair | None:
         """Return the pair with the fewest votes among those that this person has not answered; None when all are."""
         with self._lock:
             open_for = [p for p in self._pairs.values() if who not in {vote.who for vote in p.votes}]
@@ -94,7 +94,7 @@ class Ballot:
             self._history.append((who, number))
             self._save()
 
-    def take_back(self, who: str) -> Disputed | None:
+    def take_back(self, who: str) -> DisputedPair | None:
         """Remove the last answer that a person gave since the ballot was opened, and return its pair."""
         with self._lock:
             numbers = [number for name, number in self._history if name == who]
@@ -132,7 +132,7 @@ class Ballot:
         return [AnnotatedPicture(name, tuple(pairs)) for name, pairs in sorted(agreed.items())]
 
 
-def _pair(entry: dict) -> Disputed:
+def _pair(entry: dict) -> DisputedPair:
     a, b = (tuple(int(x) for x in point) for point in entry['points'])
     votes = tuple(Vote(str(vote['who']), int(vote['answer'])) for vote in entry['votes'])
-    return Disputed(int(entry['number']), str(entry['picture']), (a, b), float(entry['disagreement']), votes)
+    return DisputedPair(int(entry['number']), str(entry['picture']), (a, b), float(entry['disagreement']), votes)

@@ -19,7 +19,7 @@ import typer
 from dav2_ros.evaluation.da2k import to_json
 from dav2_ros.files.atomic import write_whole
 from dav2_training.annotation.propose import propose_for_folder
-from dav2_training.annotation.votes import Ballot, Disputed
+from dav2_training.annotation.votes import Ballot, DisputedPair
 from dav2_training.data.sample import DataError
 
 annotate_app = typer.Typer(help='Make pairs of points as in DA-2K, where models disagree.', no_args_is_help=True)
@@ -48,7 +48,8 @@ def propose_pairs(
     if not proposals:
         raise DataError(f'{", ".join(names)} agree on all pictures in {root}: name other models, or lower --least.')
     order = np.random.default_rng(seed).permutation(len(proposals))  # who stops early has seen a bit of everything
-    numbered = [Disputed(k, name, p.points, p.disagreement) for k, (name, p) in enumerate(proposals[i] for i in order)]
+    shuffled = [proposals[i] for i in order]
+    numbered = [DisputedPair(k, name, p.points, p.disagreement) for k, (name, p) in enumerate(shuffled)]
     Ballot(to, root, numbered, {'models': names, 'pairs': pairs, 'least': least, 'seed': seed}).save()
     typer.echo(f'{to}: {len(proposals)} pairs in {len({name for name, _ in proposals})} pictures.')
 

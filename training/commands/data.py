@@ -37,7 +37,7 @@ def list_sets() -> None:
     for heading in ('name', 'truth', 'splits', 'licence', 'source'):
         table.add_column(heading, no_wrap=heading in ('name', 'truth'), overflow='fold')
     for name in sorted(registry.LOADERS):
-        about = registry.about(name)
+        about = registry.set_info(name)
         table.add_row(name, about.truth, ', '.join(about.splits), about.licence, about.source)
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
@@ -45,7 +45,7 @@ def list_sets() -> None:
 @data_app.command()
 def show(name: Name) -> None:
     """Print what is known about one data set, and the tree that is expected of it."""
-    about = registry.about(name)
+    about = registry.set_info(name)
     lists = ', or a file of lines "picture depth"' if about.lists and about.truth != 'none' else ''
     typer.echo(f'{about.title}\n\n{inspect.getdoc(registry.loader(name)) or ""}\n\n{about.tree}\n')
     for key, value in {
@@ -72,7 +72,7 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
-    about = registry.about(name)
+    about = registry.set_info(name)
     split = split or about.splits[0]
     opened = registry.open_set(name, path, split)
     numbers = spread(len(opened), frames or len(opened))
@@ -122,7 +122,7 @@ def shard(
         for done, of in write_shards(config, out, workers):
             progress.update(task, completed=done, total=of)
     total = sum(file.stat().st_size for file in out.glob('*.tar'))
-    kind = SHARD_SETS[registry.about(name).truth]
+    kind = SHARD_SETS[registry.set_info(name).truth]
     typer.echo(f'{out}: {of} tar files, {1e-9 * total:.2f} GB\nRead them as the data set `{kind}`.')
 
 

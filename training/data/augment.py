@@ -17,7 +17,7 @@ from dav2_ros.network.presets import PATCH
 
 
 @dataclass(frozen=True)
-class StrongConfig:
+class StrongAugmentConfig:
     """Strong perturbation of the student's pictures, never of their labels; a share of 0 switches a part off."""
 
     jitter_share: float = 0.8  # of pictures
@@ -58,7 +58,7 @@ def mirror(rgb: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tup
     return (rgb[:, ::-1], target[:, ::-1]) if rng.random() < 0.5 else (rgb, target)
 
 
-def perturb(rgb: np.ndarray, config: StrongConfig, rng: np.random.Generator) -> np.ndarray:
+def perturb(rgb: np.ndarray, config: StrongAugmentConfig, rng: np.random.Generator) -> np.ndarray:
     """Change the colours of (H, W, 3) uint8, drain them, blur."""
     if rng.random() < config.jitter_share:
         rgb = jitter(rgb, config, rng)
@@ -69,7 +69,7 @@ def perturb(rgb: np.ndarray, config: StrongConfig, rng: np.random.Generator) -> 
     return rgb
 
 
-def jitter(rgb: np.ndarray, config: StrongConfig, rng: np.random.Generator) -> np.ndarray:
+def jitter(rgb: np.ndarray, config: StrongAugmentConfig, rng: np.random.Generator) -> np.ndarray:
     """Change brightness, contrast, saturation and hue, in any order, as torchvision's ColorJitter does."""
     reach = np.array([config.brightness, config.contrast, config.saturation])
     brightness, contrast, saturation = map(float, rng.uniform(np.maximum(0.0, 1.0 - reach), 1.0 + reach))
@@ -95,7 +95,7 @@ def _blend(rgb: np.ndarray, other: np.ndarray, gain: float) -> np.ndarray:
     return cv2.addWeighted(rgb, gain, other, 1.0 - gain, 0.0)  # saturates
 
 
-def cutmix_box(height: int, width: int, config: StrongConfig, rng: np.random.Generator) -> np.ndarray:
+def cutmix_box(height: int, width: int, config: StrongAugmentConfig, rng: np.random.Generator) -> np.ndarray:
     """Return (H, W) bool: a box to be filled from another picture, or nothing."""
     cut = np.zeros((height, width), bool)
     if rng.random() >= config.cutmix_share:

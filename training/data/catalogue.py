@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
+from dav2_ros.files.atomic import write_whole
 from dav2_training.data import registry
 
 DOCUMENT = Path(__file__).parents[2] / 'docs' / 'datasets.md'
@@ -18,10 +19,10 @@ def markdown() -> str:
     names = sorted(registry.LOADERS)
     lines = ['| name | truth | splits | licence |', '|-|-|-|-|']
     for name in names:
-        about = registry.about(name)
+        about = registry.set_info(name)
         lines.append(f'| [`{name}`](#{name}) | {about.truth} | {", ".join(about.splits)} | {about.licence} |')
     for name in names:
-        about = registry.about(name)
+        about = registry.set_info(name)
         lists = ' A split may also be a file of lines `picture depth`.' if about.lists and about.truth != 'none' else ''
         lines += [
             f'\n## {name}\n',
@@ -34,4 +35,4 @@ def markdown() -> str:
 
 if __name__ == '__main__':
     head = DOCUMENT.read_text().split(MARK)[0]
-    DOCUMENT.write_text(head + MARK + markdown())
+    write_whole(DOCUMENT, head + MARK + markdown())

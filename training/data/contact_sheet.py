@@ -24,10 +24,10 @@ def write_sheet(samples: Sequence[Sample], percentiles: tuple[float, float, floa
     low, _, high = percentiles
     low, high = (low, max(high, 1.01 * low)) if low > 0 else (0.5, 80.0)
     with written_beside(path) as part:
-        cv2.imwrite(str(part), cv2.cvtColor(set_sheet(samples, low, high), cv2.COLOR_RGB2BGR))
+        cv2.imwrite(str(part), cv2.cvtColor(draw_sheet(samples, low, high), cv2.COLOR_RGB2BGR))
 
 
-def set_sheet(samples: Sequence[Sample], low: float, high: float) -> np.ndarray:
+def draw_sheet(samples: Sequence[Sample], low: float, high: float) -> np.ndarray:
     """Return (H, W, 3) RGB: two samples in a row, each a picture and its depth from `low` to `high` metres.
 
     Disparity is coloured as depth of an unknown scale: each sample from its own nearest to its own farthest per cent.

@@ -18,12 +18,14 @@ from torch.utils.data import DataLoader, Dataset
 from dav2_training.data.index_shuffle import shuffled
 from dav2_training.data.sample import DataError
 
-TRIES = 16  # unreadable pictures in a row after which it is not the pictures
+MAX_UNREADABLE_IN_A_ROW = 16  # unreadable pictures in a row after which it is not the pictures
 
-Make = Callable[[int, Sequence[int]], Any]  # a step, and places of its batch, to these pictures
+MakeBatch = Callable[[int, Sequence[int]], Any]  # a step, and places of its batch, to these pictures
 
 
-def parts(make: Make, start: int, slots: list[range], workers: int = 0, pin: bool = False) -> Iterator[Any]:
+def iterate_parts(
+    make: MakeBatch, start: int, slots: list[range], workers: int = 0, pin: bool = False
+) -> Iterator[Any]:
     """Yield the parts of each step's batch from step `start` on, made ahead by `workers` processes.
 
     Args:
@@ -31,7 +33,7 @@ def parts(make: Make, start: int, slots: list[range], workers: int = 0, pin: boo
         pin: keep what was made in pinned memory, for a GPU.
     """
     loader = DataLoader(
-        _Parts(make, slots),
+        _BatchParts(make, slots),
         batch_size=None,
         sampler=itertools.count(start * len(slots)),
         num_workers=workers,
@@ -44,22 +46,22 @@ def parts(make: Make, start: int, slots: list[range], workers: int = 0, pin: boo
         yield made
 
 
-def draw(source: Any, number: int, seed: int) -> Any:
+def draw_sample(source: Any, number: int, seed: int) -> Any:
     """Read the `number`-th picture of an endless shuffle; one that cannot be read is told of and replaced."""
-    for attempt in range(TRIES):
+    for attempt in range(MAX_UNREADABLE_IN_A_ROW):
         index = (shuffled(number, len(source), seed) + attempt) % len(source)
         try:
             return source[index]
         except DataError as error:
             last = error
             warnings.warn(f'left out: {error}', stacklevel=2)
-    raise DataError(f'{TRIES} pictures in a row cannot be read; the last: {last}') from last
+    raise DataError(f'{MAX_UNREADABLE_IN_A_ROW} pictures in a row cannot be read; the last: {last}') from last
 
 
-class _Parts(Dataset):
+class _BatchParts(Dataset):
     """Part `i` of a process counts through its steps, and through the parts of each."""
 
-    def __init__(self, make: Make, slots: list[range]) -> None:
+    def __init__(self, make: MakeBatch, slots: list[range]) -> None:
         self.make, self.slots = make, slots
 
     def __getitem__(self, i: int) -> Any:

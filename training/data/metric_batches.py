@@ -13,7 +13,7 @@ import torch
 
 from dav2_training.config import AugmentConfig
 from dav2_training.data.augment import crop, mirror
-from dav2_training.data.loader import draw, parts
+from dav2_training.data.loader import draw_sample, iterate_parts
 from dav2_training.data.procedural.renderer import Batch
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.loop.distributed import WHOLE, Share
@@ -74,7 +74,7 @@ class MetricFeed:
 
     def __call__(self, start: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield the parts of each step's batch from step `start` on."""
-        return parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
+        return iterate_parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
 
     def make(self, step: int, slots: Sequence[int]) -> Batch:
         """Build these places of a step's batch; f_px is 0 where the set does not know it."""
@@ -84,7 +84,7 @@ class MetricFeed:
 
     def _one(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray, float]:
         a, rng = self.augment, np.random.default_rng([self.seed, step, slot])
-        sample = in_metres(draw(self.source, step * self.batch + slot, self.seed), self.needs_camera)
+        sample = in_metres(draw_sample(self.source, step * self.batch + slot, self.seed), self.needs_camera)
         sample = kb_crop(sample) if a.kb_crop else sample
         h, w = sample.z_m.shape
         f_px = sample.camera.f_px * max(self.height / h, self.width / w) if sample.camera else 0.0

@@ -14,41 +14,41 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.string_table import Names
+from dav2_training.data.string_table import StringTable
 
 
-class Pair(NamedTuple):
+class FilePair(NamedTuple):
     """Where a picture is, and where its truth."""
 
     picture: Path
     truth: Path
 
 
-Named = tuple[str, str]  # the same below the root
+PairNames = tuple[str, str]  # the same below the root
 
 
 class PairSet:
     """A DepthSet over pairs of files; a set says where they are (`find`) and what is in them (the other three).
 
-    It keeps their names as names.Names, for there are half a million pairs in the method's sets.
+    It keeps their names as string_table.StringTable, for there are half a million pairs in the method's sets.
     """
 
-    ABOUT: ClassVar[About]
+    INFO: ClassVar[SetInfo]
     COLUMNS: ClassVar[tuple[int, int]] = (0, 1)  # of picture and truth in a line of a list file
 
     def __init__(self, root: Path, split: str) -> None:
         self.root = root
-        found = self.find(split) if split in self.ABOUT.splits else self.listed(Path(split))
-        self._names = Names(name for pair in found for name in pair)
+        found = self.find(split) if split in self.INFO.splits else self.listed(Path(split))
+        self._names = StringTable(name for pair in found for name in pair)
 
     def __len__(self) -> int:
         return len(self._names) // 2
 
-    def pair(self, index: int) -> Pair:
+    def pair(self, index: int) -> FilePair:
         """Return where a sample is on disk."""
-        return Pair(self.root / self._names[2 * index], self.root / self._names[2 * index + 1])
+        return FilePair(self.root / self._names[2 * index], self.root / self._names[2 * index + 1])
 
     def __getitem__(self, index: int) -> Sample:
         pair = self.pair(index)
@@ -57,22 +57,22 @@ class PairSet:
             h, w = truth.shape
             raise decode.unreadable(pair.truth, f'it has {w}x{h} pixels and its picture {rgb.shape[1]}x{rgb.shape[0]}')
         name = pair.picture.relative_to(self.root) if pair.picture.is_relative_to(self.root) else pair.picture
-        kind = 'disparity' if self.ABOUT.truth == 'disparity' else 'z_m'
+        kind = 'disparity' if self.INFO.truth == 'disparity' else 'z_m'
         return Sample(rgb, name.with_suffix('').as_posix(), camera=self.camera(pair, rgb), **{kind: truth})
 
-    def find(self, split: str) -> Iterable[Named]:
+    def find(self, split: str) -> Iterable[PairNames]:
         """List the pairs of a split in a fixed order; raises refuse(...) where root is not this set."""
         raise NotImplementedError
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         """Read (H, W) float32 as Sample has it: metres or disparity, NaN unknown, +inf metres or 0 disparity sky."""
         raise NotImplementedError
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera | None:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera | None:
         """Return the camera of a picture that has been read."""
         raise NotImplementedError
 
-    def rgb(self, pair: Pair) -> np.ndarray:
+    def rgb(self, pair: FilePair) -> np.ndarray:
         """Read (H, W, 3) uint8."""
         return decode.rgb(pair.picture)
 
@@ -83,7 +83,7 @@ class PairSet:
             raise refuse(type(self), self.root, os.path.join(at, pattern))
         return found
 
-    def listed(self, file: Path) -> list[Named]:
+    def listed(self, file: Path) -> list[PairNames]:
         """List the pairs that a file names: the method's lines 'picture depth', and BTS's, where None is no depth."""
         lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
         if any(len(line) <= max(self.COLUMNS) for line in lines):

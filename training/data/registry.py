@@ -4,7 +4,7 @@
 
     sets.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
 
-A loader is a class in a file of its own, `Loader(root, split)`, that satisfies sample.DepthSet and carries an `ABOUT`.
+A loader is a class in a file of its own, `Loader(root, split)`, that satisfies sample.DepthSet and carries an `INFO`.
 Where root is not its tree it raises `refuse(...)`; a file that cannot be read raises `decode.unreadable(...)`, which
 all functions of decode.py do. That the split is one of its own, and that there is anything in it, is checked here.
 """
@@ -24,7 +24,7 @@ LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, clas
     'ddad': ('sets.ddad', 'Ddad'),
     'diode': ('sets.diode', 'Diode'),
     'eth3d': ('sets.eth3d', 'Eth3d'),
-    'folder': ('sets.folder', 'Folder'),
+    'folder': ('sets.folder', 'ImageFolder'),
     'google-landmarks': ('sets.unlabelled', 'GoogleLandmarks'),
     'hypersim': ('sets.hypersim', 'Hypersim'),
     'ibims1': ('sets.ibims1', 'Ibims1'),
@@ -38,7 +38,7 @@ LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, clas
     'openimages': ('sets.unlabelled', 'OpenImages'),
     'places365': ('sets.unlabelled', 'Places365'),
     'procedural': ('sets.procedural', 'ProceduralSet'),
-    'recorded': ('sets.recorded', 'Recorded'),
+    'recorded': ('sets.recorded', 'RecordedSet'),
     'sa1b': ('sets.unlabelled', 'Sa1b'),
     'shards': ('shards.shards', 'Shards'),
     'shards-disparity': ('shards.shards', 'DisparityShards'),
@@ -51,7 +51,7 @@ LOADERS: dict[str, tuple[str, str]] = {  # name -> (module of this package, clas
 
 
 @dataclass(frozen=True)
-class About:
+class SetInfo:
     """A data set in words."""
 
     title: str
@@ -63,9 +63,9 @@ class About:
     lists: bool = False  # whether a split may also be a text file of lines 'picture depth', relative to the root
 
 
-def about(name: str) -> About:
+def set_info(name: str) -> SetInfo:
     """Describe a data set; raises DataError for a name that there is not."""
-    return loader(name).ABOUT
+    return loader(name).INFO
 
 
 def loader(name: str) -> type:
@@ -79,10 +79,10 @@ def loader(name: str) -> type:
 def open_set(name: str, root: str | Path, split: str = '') -> DepthSet:
     """Open a data set; `split` '' is its first. Raises DataError that shows the tree it expects under `root`."""
     kind, root = loader(name), Path(root)
-    split = split or kind.ABOUT.splits[0]
-    if split not in kind.ABOUT.splits and not (kind.ABOUT.lists and Path(split).is_file()):
-        file = ', or give a file of lines "picture depth"' if kind.ABOUT.lists else ''
-        raise DataError(f'{name} has no split {split!r}: choose one of {", ".join(kind.ABOUT.splits)}{file}.')
+    split = split or kind.INFO.splits[0]
+    if split not in kind.INFO.splits and not (kind.INFO.lists and Path(split).is_file()):
+        file = ', or give a file of lines "picture depth"' if kind.INFO.lists else ''
+        raise DataError(f'{name} has no split {split!r}: choose one of {", ".join(kind.INFO.splits)}{file}.')
     opened = kind(root, split)
     if not len(opened):
         raise refuse(kind, root, f'pictures of the split {split!r}')
@@ -92,4 +92,4 @@ def open_set(name: str, root: str | Path, split: str = '') -> DepthSet:
 def refuse(kind: type, root: Path, missing: str) -> DataError:
     """Make the error of a directory that is not this data set, with the tree that is expected."""
     where = 'is not there' if not root.exists() else f'has no {missing}'
-    return DataError(f'{root} {where}: {kind.ABOUT.title} is expected there like this:\n{kind.ABOUT.tree}')
+    return DataError(f'{root} {where}: {kind.INFO.title} is expected there like this:\n{kind.INFO.tree}')

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import ConcatDataset
 
 from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data import registry
-from dav2_training.data.augment import StrongConfig, crop, cutmix_box, mirror, perturb
-from dav2_training.data.loader import draw, parts
+from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, mirror, perturb
+from dav2_training.data.loader import draw_sample, iterate_parts
 from dav2_training.data.procedural.frame_cache import WORLDS, Rendered
-from dav2_training.data.pseudo.label_file import PseudoLabelled
-from dav2_training.data.sample import DepthSet, Sample
+from dav2_training.data.pseudo.label_file import PseudoLabelledSet
+from dav2_training.data.sample import DepthSet
 from dav2_training.loop.distributed import WHOLE, Share
 
 
@@ -38,24 +37,10 @@ class RelativeBatch:
         return RelativeBatch(*(x.pin_memory() for x in (self.rgb, self.disparity, self.cut, self.pseudo)))
 
 
-class Joined:
-    """Data sets one after another, as one."""
-
-    def __init__(self, parts: Sequence[DepthSet]) -> None:
-        self.parts = parts
-        self.ends = list(itertools.accumulate(len(part) for part in parts))
-
-    def __len__(self) -> int:
-        return self.ends[-1] if self.ends else 0
-
-    def __getitem__(self, index: int) -> Sample:
-        part = bisect_right(self.ends, index)
-        return self.parts[part][index - (self.ends[part - 1] if part else 0)]
-
-
-def open_sets(configs: Sequence[SetConfig], height: int, width: int) -> Joined:
-    """Open data sets, rendering procedural ones in (height, width). Raises DataError, ConfigError."""
-    return Joined([open_one(config, height, width) for config in configs])
+def open_sets(configs: Sequence[SetConfig], height: int, width: int) -> DepthSet:
+    """Open data sets, joined end to end; procedural ones are rendered so large. Raises DataError, ConfigError."""
+    opened = [open_one(config, height, width) for config in configs]
+    return ConcatDataset(opened) if opened else ()  # PyTorch joins one or more
 
 
 def open_one(config: SetConfig, height: int, width: int) -> DepthSet:
@@ -66,11 +51,11 @@ def open_one(config: SetConfig, height: int, width: int) -> DepthSet:
         opened = registry.open_set(config.name, config.root, config.split)
     if not len(opened):
         raise ConfigError(f'The data set {config.name} at {config.root!r} is empty: give a folder with pictures.')
-    return PseudoLabelled(opened, Path(config.labels)) if config.labels else opened
+    return PseudoLabelledSet(opened, Path(config.labels)) if config.labels else opened
 
 
 @dataclass(frozen=True)
-class Feed:
+class RelativeBatches:
     """Batches of crops; `labelled` places of each batch come from `truth`, the others from `pseudo`."""
 
     height: int
@@ -79,7 +64,7 @@ class Feed:
     truth: DepthSet | None = None
     pseudo: DepthSet | None = None
     labelled: int = 0
-    strong: StrongConfig = field(default_factory=StrongConfig)
+    strong: StrongAugmentConfig = field(default_factory=StrongAugmentConfig)
     nearest_m: float = 0.1  # metres below which truth is clipped before it is inverted; not stated in the papers
     seed: int = 0
     workers: int = 0
@@ -87,7 +72,7 @@ class Feed:
 
     def __call__(self, start: int, share: Share = WHOLE) -> Iterator[RelativeBatch]:
         """Yield the parts of each step's batch from step `start` on, made ahead by `workers` processes."""
-        return parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
+        return iterate_parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
 
     def make(self, step: int, slots: Sequence[int]) -> RelativeBatch:
         """Build these places of a step's batch."""
@@ -122,7 +107,7 @@ class Feed:
             per_step = self.labelled if labelled else self.batch - self.labelled
             before = slot * self.labelled // self.batch
             number = step * per_step + (before if labelled else slot - before)
-            sample = draw(source, number, self.seed)
+            sample = draw_sample(source, number, self.seed)
             disparity = sample.inverse_depth()
             if sample.z_m is not None and self.nearest_m:
                 disparity = np.minimum(disparity, np.float32(1.0 / self.nearest_m))

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dav2_training.data.augment import StrongConfig, jitter, mirror
-from dav2_training.data.loader import draw, parts
-from dav2_training.data.sets.segmentation import IGNORE, LabelSet
+from dav2_training.data.augment import StrongAugmentConfig, jitter, mirror
+from dav2_training.data.loader import draw_sample, iterate_parts
+from dav2_training.data.sets.segmentation import IGNORE, SegmentationSet
 from dav2_training.loop.distributed import WHOLE, Share
 
 
 @dataclass(frozen=True, eq=False)
-class LabelBatch:
+class SegmentationBatch:
     """B pictures with a class per pixel."""
 
     rgb: Tensor  # (B, S, S, 3) uint8
@@ -45,30 +45,30 @@ def scaled_crop(
 
 
 @dataclass(frozen=True)
-class LabelFeed:
+class SegmentationBatches:
     """Batches of square crops for each step."""
 
-    source: LabelSet
+    source: SegmentationSet
     size: int  # short side of a picture at scale 1
     crop: int
     scales: tuple[float, float]
     batch: int
-    colours: StrongConfig
+    colours: StrongAugmentConfig
     seed: int = 0
     workers: int = 0
 
-    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[LabelBatch]:
+    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[SegmentationBatch]:
         """Yield the parts of each step's batch from step `start` on."""
-        return parts(self.make, start, share.slots(self.batch), self.workers)
+        return iterate_parts(self.make, start, share.slots(self.batch), self.workers)
 
-    def make(self, step: int, slots: Sequence[int]) -> LabelBatch:
+    def make(self, step: int, slots: Sequence[int]) -> SegmentationBatch:
         """Build these places of a step's batch."""
         rgb, labels = zip(*(self._one(step, slot) for slot in slots))
-        return LabelBatch(torch.from_numpy(np.stack(rgb)), torch.from_numpy(np.stack(labels)))
+        return SegmentationBatch(torch.from_numpy(np.stack(rgb)), torch.from_numpy(np.stack(labels)))
 
     def _one(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.seed, step, slot])
-        each = draw(self.source, step * self.batch + slot, self.seed)
+        each = draw_sample(self.source, step * self.batch + slot, self.seed)
         short_px = round(self.size * rng.uniform(*self.scales))
         rgb, labels = mirror(*scaled_crop(each.rgb, each.labels, short_px, self.crop, rng), rng)
         if rng.random() < self.colours.jitter_share:

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 
-class Names(Sequence[str]):
+class StringTable(Sequence[str]):
     """Strings, one after another in one block of bytes.
 
     A list of 13 million strings takes over a gigabyte, and takes it again in each worker: Python counts the references

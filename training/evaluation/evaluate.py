@@ -31,10 +31,10 @@ from dav2_training.data.procedural.frame_cache import WORLDS
 from dav2_training.data.sample import DataError, DepthSet
 from dav2_training.evaluation import evaluate_disparity, evaluate_pairs
 from dav2_training.evaluation import report as evaluation_report
-from dav2_training.evaluation.held_out import HELD_OUT_SEED, HeldOut
+from dav2_training.evaluation.held_out import HELD_OUT_SEED, HeldOutScenes
 from dav2_training.evaluation.predictors import open_predictor
-from dav2_training.evaluation.report import Asked, Result, Worst
-from dav2_training.evaluation.scoring import watch
+from dav2_training.evaluation.report import EvaluationResult, EvaluationSetup, WorstPictures
+from dav2_training.evaluation.scoring import evaluate_pictures
 
 BY_SET = {  # the protocol that papers use on a set; of others it is plain
     'kitti': 'kitti_garg', 'nyuv2': 'nyu_eigen', 'hypersim': 'official_indoor', 'vkitti2': 'official_outdoor',
@@ -43,7 +43,7 @@ HELD_OUT = {f'held-out-{world}': world for world in WORLDS}
 
 
 @dataclass(frozen=True)
-class Data:
+class EvaluationData:
     """An opened data set and which of its pictures are judged."""
 
     name: str
@@ -53,35 +53,34 @@ class Data:
     threads: int  # that read ahead
 
 
-def open_data(name: str, root: Path | None, split: str, frames: int, scenes: HeldOut) -> Data:
+def open_data(name: str, root: Path | None, split: str, frames: int, scenes: HeldOutScenes) -> EvaluationData:
     """Open held-out scenes, or a set on disk; `frames` are spread over it evenly, 0 is all of them."""
     if name in HELD_OUT:  # rendering is PyTorch's work, like the network's: not at once
-        return Data(name, f'{name}, seed {scenes.seed}', scenes, tuple(range(len(scenes))), 0)
+        return EvaluationData(name, f'{name}, seed {scenes.seed}', scenes, tuple(range(len(scenes))), 0)
     if root is None:
         raise DataError(f'Where is {name}? Give its folder with --root; it should look like this:\n{_tree(name)}')
     samples = registry.open_set(name, root, split)
     total = len(samples)
     indices = tuple(dict.fromkeys(round(float(i)) for i in np.linspace(0, total - 1, min(frames or total, total))))
     shown = f'{len(indices)} of {total} pictures' if len(indices) < total else f'{total} pictures'
-    return Data(
-        name, f'{registry.about(name).title}, {split or registry.about(name).splits[0]}, {shown}', samples, indices, 2
-    )
+    info = registry.set_info(name)
+    return EvaluationData(name, f'{info.title}, {split or info.splits[0]}, {shown}', samples, indices, 2)
 
 
 def _tree(name: str) -> str:
-    return registry.about(name).tree
+    return registry.set_info(name).tree
 
 
 def evaluate(
     models: Sequence[str],
-    data: Data,
+    data: EvaluationData,
     rule: Protocol,
     *,
     align: Sequence[str] = (),
     details: bool = True,
     worst: int = 6,
     **engine: object,
-) -> tuple[tuple[Result, ...], tuple[FramePictures, ...]]:
+) -> tuple[tuple[EvaluationResult, ...], tuple[FramePictures, ...]]:
     """Judge models on a data set; return a result for each model and alignment, and the worst pictures of each model.
 
     `align` are of alignment.ALIGNMENTS; nothing is the protocol's own for the kind of model. `engine` goes to
@@ -93,8 +92,8 @@ def evaluate(
     for model in models:
         with open_predictor(model, **engine) as predict:
             how = [h for h in align or (getattr(rule, predict.kind),) if (predict.kind, h) != ('relative', 'none')]
-            bad, records = Worst(worst), {h: [] for h in how or (rule.relative,)}
-            looked = watch(predict, data.samples, data.indices, rule, tuple(records), details=details,
+            bad, records = WorstPictures(worst), {h: [] for h in how or (rule.relative,)}
+            looked = evaluate_pictures(predict, data.samples, data.indices, rule, tuple(records), details=details,
                            threads=data.threads)  # fmt: skip
             for seen in track(looked, total=len(data.indices), description=f'evaluate {predict.name}'):
                 bad.offer(seen, predict.name)
@@ -102,7 +101,9 @@ def evaluate(
                     records[record.how].append(record)
             if not all(records.values()):
                 raise DataError(f'{data.title}: there is no depth to compare with; choose another --data or --split.')
-            results += [Result(predict.name, predict.kind, h, tuple(r), predict.facts) for h, r in records.items()]
+            results += [
+                EvaluationResult(predict.name, predict.kind, h, tuple(r), predict.facts) for h, r in records.items()
+            ]
             frames += bad.frames()
     return tuple(results), tuple(frames)
 
@@ -144,14 +145,14 @@ def main(
         raise EngineError(f'There is no alignment {unknown[0]!r}: choose {", ".join(ALIGNMENTS)}.')
     models = models or ['vitt-procedural']
     runs = {'engine': engine, 'precision': precision, 'device': device, 'size': size}
-    scenes = HeldOut(frames or 512, height, width, seed, HELD_OUT.get(data, 'procedural'))
+    scenes = HeldOutScenes(frames or 512, height, width, seed, HELD_OUT.get(data, 'procedural'))
     opened = open_data(data, root, split, frames, scenes)
     files = ReportFiles(json_to, csv_to, html_to)
     options = tuple((name, str(value)) for name, value in {'data': data, 'split': split, **runs}.items() if value)
     if data == 'da2k':
         evaluate_pairs.run(models, opened.samples, opened.indices, options, worst, runs, files)
         return
-    if disparity or (data not in HELD_OUT and registry.about(data).truth == 'disparity'):
+    if disparity or (data not in HELD_OUT and registry.set_info(data).truth == 'disparity'):
         where = (opened.title, opened.samples, opened.indices, opened.threads)
         evaluate_disparity.run(models, *where, options, worst, runs, files)
         return
@@ -159,12 +160,12 @@ def main(
     results, pictures = evaluate(models, opened, chosen, align=align or (), details=details, worst=worst, **runs)
     kinds = dict.fromkeys((result.kind, result.how) for result in results)
     sentences = tuple(chosen.aligned_by(kind, how).sentence(kind) for kind, how in kinds)
-    write(Asked(opened.title, sentences, options), results, pictures, files)
+    write(EvaluationSetup(opened.title, sentences, options), results, pictures, files)
 
 
 def write(
-    asked: Asked,
-    results: Sequence[Result],
+    asked: EvaluationSetup,
+    results: Sequence[EvaluationResult],
     pictures: tuple[FramePictures, ...],
     files: ReportFiles,
 ) -> None:

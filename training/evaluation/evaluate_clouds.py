@@ -54,7 +54,7 @@ def scenes(
             yield Frame(rgb.numpy(), camera), true_m.numpy()
 
 
-def judge_flying(estimator: DepthEstimator, frames: int) -> dict[str, FlyingPixelRemoval]:
+def score_flying_points(estimator: DepthEstimator, frames: int) -> dict[str, FlyingPixelRemoval]:
     """Count what the mask removes of softened truth, and of the model's own depth."""
     found, finder = defaultdict(FlyingPixelRemoval), FlyingPixelDetector()
     for frame, true_m in scenes(480, 640, range(frames), 'flying points'):
@@ -65,7 +65,7 @@ def judge_flying(estimator: DepthEstimator, frames: int) -> dict[str, FlyingPixe
     return found
 
 
-def judge_confidence(estimator: DepthEstimator, frames: int) -> dict[str, Sparsification]:
+def score_confidence(estimator: DepthEstimator, frames: int) -> dict[str, Sparsification]:
     """Average the sparsification curves of both variants and of chance."""
     curves, dice = defaultdict(list), np.random.default_rng(0)
     for frame, true_m in scenes(168, 224, range(frames), 'confidence'):
@@ -88,8 +88,8 @@ def main(
 
     console = Console()
     with DepthEstimator(checkpoints.load(model), engine='torch', precision='fp32') as estimator:
-        curves = judge_confidence(estimator, frames)
-        removals = judge_flying(estimator, frames)
+        curves = score_confidence(estimator, frames)
+        removals = score_flying_points(estimator, frames)
     table = Table('confidence', 'AUSE', 'of chance', 'AbsRel of all', 'of the surest 80 %', 'of the surest 50 %')
     for name, c in curves.items():
         at = (c.by_confidence[k] for k in (0, 20, 50))

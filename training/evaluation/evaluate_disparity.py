@@ -23,7 +23,7 @@ from dav2_ros.evaluation.report import ReportFiles
 from dav2_ros.evaluation.tables import number
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.evaluation.predictors import Predictor, open_predictor
-from dav2_training.evaluation.scoring import ahead
+from dav2_training.evaluation.scoring import read_ahead
 from dav2_training.evaluation.tables import show
 
 RULE = (
@@ -53,12 +53,14 @@ class DisparityResult:
         return dict(zip(NUMBERS, (*means, int(found[:, 3].sum()))))
 
 
-def judge(predict: Predictor, samples: DepthSet, indices: Sequence[int], threads: int, worst: int) -> DisparityResult:
+def evaluate_model(
+    predict: Predictor, samples: DepthSet, indices: Sequence[int], threads: int, worst: int
+) -> DisparityResult:
     """Judge every picture with truth; keep the `worst` by MAE to look at. Raises DataError where none has any."""
     from rich.progress import track
 
     pictures, kept = [], []
-    reading = ahead(samples, indices, threads)
+    reading = read_ahead(samples, indices, threads)
     for k, sample in enumerate(track(reading, total=len(indices), description=f'evaluate {predict.name}')):
         prediction = predict(sample.rgb, sample.camera)
         disparity = prediction if predict.kind == 'relative' else inverted(prediction)
@@ -128,7 +130,7 @@ def run(
     results = []
     for model in models:
         with open_predictor(model, **engine) as predict:
-            results.append(judge(predict, samples, indices, threads, worst))
+            results.append(evaluate_model(predict, samples, indices, threads, worst))
     show(title, [table(results)], [RULE])
     found = [{'model': r.model, 'kind': r.kind, **r.facts, 'pictures': len(r.pictures), **r.means} for r in results]
     data = {'format': 1, 'data': title, 'protocol': [RULE], 'options': dict(options), 'results': found}

@@ -35,7 +35,7 @@ MAX_M = 80.0  # of truths that are compared with
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class EstimatedClip:
     """A clip with the depth that a model says of it."""
 
     name: str
@@ -45,7 +45,7 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FlickerScore:
     """What a mode makes of a clip."""
 
     flicker: Flicker
@@ -54,27 +54,27 @@ class Verdict:
     frame_ms: float  # median
 
 
-def films(estimator: DepthEstimator, clips: int, length: int) -> Iterator[Film]:
+def estimate_clips(estimator: DepthEstimator, clips: int, length: int) -> Iterator[EstimatedClip]:
     """Estimate the depth of every clip, and of the bundled recording."""
     from rich.progress import track
 
     wanted = [(motion, index) for motion in MOTIONS for index in range(clips)]
     for motion, index in track(wanted, description='clips'):
-        yield _film(estimator, motion, Clip(motion, index, length).frames())
+        yield _estimate_clip(estimator, motion, Clip(motion, index, length).frames())
     with BagReader(DEMO_BAG) as bag:
         truths = {truth.stamp_ns: truth for truth in bag.depths()}
-        yield _film(estimator, 'demo', [(frame, truths[frame.stamp_ns]) for frame in bag.frames()])
+        yield _estimate_clip(estimator, 'demo', [(frame, truths[frame.stamp_ns]) for frame in bag.frames()])
 
 
-def _film(estimator: DepthEstimator, name: str, recorded: Iterator[tuple[Frame, DepthMap]]) -> Film:
+def _estimate_clip(estimator: DepthEstimator, name: str, recorded: Iterator[tuple[Frame, DepthMap]]) -> EstimatedClip:
     rows = [(frame, estimator.estimate(frame)[0], truth) for frame, truth in recorded]
-    return Film(name, *zip(*rows))
+    return EstimatedClip(name, *zip(*rows))
 
 
-def steadied(film: Film, mode: str) -> tuple[list[np.ndarray], list[float], list[float]]:
+def stabilise_clip(clip: EstimatedClip, mode: str) -> tuple[list[np.ndarray], list[float], list[float]]:
     """Return depth (H, W) as a mode makes it, the factors of its scale, and the milliseconds it took."""
     steadier, maps, factors, times_ms = make_stabiliser(mode), [], [], []
-    for frame, depth in zip(film.frames, film.depths):
+    for frame, depth in zip(clip.frames, clip.depths):
         own = replace(depth, z_m=depth.z_m.copy())
         started = time.perf_counter()
         maps.append(steadier.steady(own, frame.rgb).z_m)
@@ -83,14 +83,14 @@ def steadied(film: Film, mode: str) -> tuple[list[np.ndarray], list[float], list
     return maps, factors, times_ms
 
 
-def judge(film: Film, mode: str) -> Verdict:
-    """Steady a film, and compare it with itself and with the truth."""
-    maps, factors, times_ms = steadied(film, mode)
-    truths = [truth.z_m for truth in film.truths]
+def score_clip(clip: EstimatedClip, mode: str) -> FlickerScore:
+    """Steady a clip, and compare it with itself and with the truth."""
+    maps, factors, times_ms = stabilise_clip(clip, mode)
+    truths = [truth.z_m for truth in clip.truths]
     errors = [depth_metrics(z_m, true_m, max_m=MAX_M) for z_m, true_m in zip(maps, truths)]
-    found = flicker.flicker(maps, None if film.name == 'still' else truths)
+    found = flicker.flicker(maps, None if clip.name == 'still' else truths)
     abs_rel = float(np.mean([error.abs_rel for error in errors if error]))
-    return Verdict(found, abs_rel, float(np.abs(np.log(factors)).max()), float(np.median(times_ms)))
+    return FlickerScore(found, abs_rel, float(np.abs(np.log(factors)).max()), float(np.median(times_ms)))
 
 
 def main(
@@ -99,19 +99,19 @@ def main(
     length: Annotated[int, typer.Option(help='Frames of each clip, at 15 Hz.')] = 30,
     picture: Annotated[Optional[Path], typer.Option(help='Draw a still scene, before and after.')] = None,  # noqa: UP045
 ) -> None:
-    """Print flicker, error and lag of depth as it comes, and steadied."""
+    """Print flicker, error and lag of depth as it comes, and stabilised."""
     from rich.console import Console
     from rich.table import Table
 
     found = defaultdict(list)
     with DepthEstimator(checkpoints.load(model), engine='torch', precision='fp32') as estimator:
-        for film in films(estimator, clips, length):
+        for clip in estimate_clips(estimator, clips, length):
             for mode in MODES:
-                found[film.name, mode].append(judge(film, mode))
-            if picture and film.name == 'still' and len(found['still', 'none']) == min(2, clips):
+                found[clip.name, mode].append(score_clip(clip, mode))
+            if picture and clip.name == 'still' and len(found['still', 'none']) == min(2, clips):
                 from dav2_training.evaluation.draw_flicker import draw_flicker
 
-                draw_flicker(film.frames, {mode: steadied(film, mode)[0] for mode in MODES}, picture)
+                draw_flicker(clip.frames, {mode: stabilise_clip(clip, mode)[0] for mode in MODES}, picture)
     columns = ('clips', 'steady', '|change of log z| p50', 'p95', 'pixels that flip', 'AbsRel', 'scale moved by', 'ms')
     table = Table(*columns)
     for (name, mode), rows in found.items():

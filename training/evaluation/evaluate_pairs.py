@@ -17,7 +17,7 @@ from dav2_ros.evaluation.report import ReportFiles
 from dav2_ros.evaluation.tables import percent
 from dav2_training.data.sets.da2k import Da2k
 from dav2_training.evaluation.predictors import Predictor, nearness_rank, open_predictor
-from dav2_training.evaluation.scoring import ahead
+from dav2_training.evaluation.scoring import read_ahead
 from dav2_training.evaluation.tables import show
 
 RULE = (
@@ -45,12 +45,12 @@ class PairResult:
         return gather(score for _, score in self.pictures)
 
 
-def judge(predict: Predictor, samples: Da2k, indices: Sequence[int], worst: int) -> PairResult:
+def evaluate_model(predict: Predictor, samples: Da2k, indices: Sequence[int], worst: int) -> PairResult:
     """Judge every pair; keep up to `worst` pictures with a pair that went wrong."""
     from rich.progress import track
 
     found, wrong = [], []
-    reading = ahead(samples, indices, 2)
+    reading = read_ahead(samples, indices, 2)
     for index, sample in zip(indices, track(reading, total=len(indices), description=f'evaluate {predict.name}')):
         picture = samples.picture(index)
         prediction = predict(sample.rgb, sample.camera)
@@ -119,7 +119,7 @@ def run(
     results = []
     for model in models:
         with open_predictor(model, **engine) as predict:
-            results.append(judge(predict, samples, indices, worst))
+            results.append(evaluate_model(predict, samples, indices, worst))
     show(f'DA-2K, {len(indices)} pictures', [table(results)], [RULE])
     data = {
         'format': 1,

@@ -14,7 +14,7 @@ HELD_OUT_SEED = 2_000_003  # of no training run and no validation during one
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutScenes:
     """Frames that no training saw; a name begins with the kind of its scene."""
 
     frames: int

@@ -14,7 +14,7 @@ import numpy as np
 from dav2_ros.evaluation.page import Curve, Figure, FramePictures, Plot, Report, ReportTable
 from dav2_ros.evaluation.ranges import RangeTable
 from dav2_ros.evaluation.tables import number, percent
-from dav2_training.evaluation.scoring import Record, Score, Seen, by_group
+from dav2_training.evaluation.scoring import DatasetScore, EvaluatedPicture, PictureRecord, by_group
 
 FORMAT = 1  # of the JSON
 WIDEST = 1024  # pixels of a picture that is kept for the page; panels are smaller
@@ -29,13 +29,13 @@ CSV_HEADER = ('model', 'aligned', 'picture', 'groups', 'abs_rel', 'sq_rel', 'rms
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class EvaluationResult:
     """One model under one alignment, on every picture."""
 
     model: str
     kind: str
     how: str
-    records: tuple[Record, ...]
+    records: tuple[PictureRecord, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -45,7 +45,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationSetup:
     """What was to be found out."""
 
     data: str  # in words
@@ -53,13 +53,13 @@ class Asked:
     options: tuple[tuple[str, str], ...]
 
 
-class Worst:
+class WorstPictures:
     """Keeps the pictures with the largest AbsRel, drawn small enough to be kept."""
 
     def __init__(self, most: int) -> None:
         self._most, self._kept, self._order = most, [], 0
 
-    def offer(self, seen: Seen, model: str) -> None:
+    def offer(self, seen: EvaluatedPicture, model: str) -> None:
         """Look at a picture, by its first alignment."""
         if not seen.records or not self._most:
             return
@@ -83,7 +83,7 @@ class Worst:
         return tuple(pictures for _, _, pictures in sorted(self._kept, key=lambda kept: -kept[0]))
 
 
-def row(score: Score) -> tuple[str, ...]:
+def row(score: DatasetScore) -> tuple[str, ...]:
     """Write the numbers under HEADER."""
     m = score.metrics
     return (
@@ -92,7 +92,7 @@ def row(score: Score) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def tables(results: Sequence[Result]) -> tuple[ReportTable, ...]:
+def tables(results: Sequence[EvaluationResult]) -> tuple[ReportTable, ...]:
     """Return all models in one table, then each with its groups and its ranges."""
     scores = {result.title: by_group(result.records) for result in results}
     found = [
@@ -117,7 +117,7 @@ def by_distance(title: str, ranges: RangeTable) -> ReportTable:
     return ReportTable(f'{title}: by true distance', header, rows, 'Over pixels. Bias: negative is seen too near.')
 
 
-def plots(results: Sequence[Result]) -> tuple[Plot, ...]:
+def plots(results: Sequence[EvaluationResult]) -> tuple[Plot, ...]:
     """Return error and bias by distance, and how the pictures are spread."""
     errors, biases, spread = [], [], []
     for result in results:
@@ -136,7 +136,7 @@ def plots(results: Sequence[Result]) -> tuple[Plot, ...]:
     )  # fmt: skip
 
 
-def page(asked: Asked, results: Sequence[Result], frames: tuple[FramePictures, ...]) -> Report:
+def page(asked: EvaluationSetup, results: Sequence[EvaluationResult], frames: tuple[FramePictures, ...]) -> Report:
     """Return the report."""
     names = list(dict.fromkeys(result.model for result in results))
     best = min(results, key=lambda result: by_group(result.records, 0)['all'].metrics.abs_rel)
@@ -163,7 +163,7 @@ def page(asked: Asked, results: Sequence[Result], frames: tuple[FramePictures, .
     )
 
 
-def as_data(asked: Asked, results: Sequence[Result]) -> dict[str, object]:
+def as_data(asked: EvaluationSetup, results: Sequence[EvaluationResult]) -> dict[str, object]:
     """Return everything but the single pictures, for JSON."""
     return {
         'format': FORMAT,
@@ -178,20 +178,20 @@ def as_data(asked: Asked, results: Sequence[Result]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def score_facts(score: Score) -> dict[str, object]:
+def score_facts(score: DatasetScore) -> dict[str, object]:
     """Return a score for JSON."""
     rest = ('frames', 'coverage', 'sky_found', 'ssim', 'boundary_f1')
     ranges = [asdict(r) for r in score.ranges.filled()]
     return {**asdict(score.metrics), **{name: getattr(score, name) for name in rest}, 'ranges': ranges}
 
 
-def times(records: Sequence[Record]) -> dict[str, float]:
+def times(records: Sequence[PictureRecord]) -> dict[str, float]:
     """Return how long a picture takes, from RGB to depth of the same size."""
     low, high = np.percentile([r.predict_ms for r in records], (50, 95))
     return {'predict_ms_p50': float(low), 'predict_ms_p95': float(high)}
 
 
-def csv_rows(results: Sequence[Result]) -> Iterable[tuple[object, ...]]:
+def csv_rows(results: Sequence[EvaluationResult]) -> Iterable[tuple[object, ...]]:
     """Yield a line for each picture under CSV_HEADER."""
     for result in results:
         for r in result.records:

@@ -30,7 +30,7 @@ DENSE = 0.5  # share of known pixels from which a truth has boundaries and a dis
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class PictureRecord:
     """One picture under one alignment."""
 
     picture: str
@@ -48,7 +48,7 @@ class Record:
 
 
 @dataclass(frozen=True, eq=False)
-class Score:
+class DatasetScore:
     """What is true of a set of pictures: means in which each counts once."""
 
     frames: int
@@ -61,16 +61,16 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class EvaluatedPicture:
     """One picture, what was predicted, and the records made of it."""
 
     sample: Sample
     prediction: np.ndarray  # (H, W): disparity or metres, as predicted
-    records: tuple[Record, ...]
+    records: tuple[PictureRecord, ...]
     judged: tuple[ProtocolResult, ...]  # the same, with maps
 
 
-def watch(
+def evaluate_pictures(
     predict: Predictor,
     samples: DepthSet,
     indices: Sequence[int],
@@ -79,13 +79,13 @@ def watch(
     *,
     details: bool = True,
     threads: int = 2,
-) -> Iterator[Seen]:
+) -> Iterator[EvaluatedPicture]:
     """Predict and judge pictures one after the other; those without anything to compare have no records.
 
     `details` are boundaries and SSIM; `threads` read ahead, 0 reads when it is needed.
     """
     rules = [protocol.aligned_by(predict.kind, how) for how in alignments]
-    for sample in ahead(samples, indices, threads):
+    for sample in read_ahead(samples, indices, threads):
         started = time.perf_counter()
         prediction = predict(sample.rgb, sample.camera)
         predict_ms = 1e3 * (time.perf_counter() - started)
@@ -94,12 +94,12 @@ def watch(
             true_m = np.full(prediction.shape, np.nan, np.float32)
         found = [rule.judge(prediction, true_m, kind=predict.kind) for rule in rules]
         found = tuple((how, judged) for how, judged in zip(alignments, found) if judged)
-        extra = looks(prediction, true_m, predict.kind) if details and found else (math.nan, None)
+        extra = detail_scores(prediction, true_m, predict.kind) if details and found else (math.nan, None)
         records = tuple(_record(sample, how, judged, prediction, predict, extra, predict_ms) for how, judged in found)
-        yield Seen(sample, prediction, records, tuple(judged for _, judged in found))
+        yield EvaluatedPicture(sample, prediction, records, tuple(judged for _, judged in found))
 
 
-def ahead(samples: DepthSet, indices: Sequence[int], threads: int) -> Iterator[Sample]:
+def read_ahead(samples: DepthSet, indices: Sequence[int], threads: int) -> Iterator[Sample]:
     """Yield samples in order while threads read the next ones: at most two each."""
     if not threads:
         yield from (samples[i] for i in indices)
@@ -118,10 +118,10 @@ def _record(
     predict: Predictor,
     extra: tuple[float, BoundaryScore | None],
     predict_ms: float,
-) -> Record:
+) -> PictureRecord:
     sky = np.isposinf(sample.z_m)
     finds_sky = sky.any() and predict.kind == 'metric'
-    return Record(
+    return PictureRecord(
         picture=sample.name,
         how=how,
         groups=groups(sample.name, sample.camera),
@@ -137,7 +137,7 @@ def _record(
     )
 
 
-def looks(prediction: np.ndarray, true_m: np.ndarray, kind: str) -> tuple[float, BoundaryScore | None]:
+def detail_scores(prediction: np.ndarray, true_m: np.ndarray, kind: str) -> tuple[float, BoundaryScore | None]:
     """Return SSIM of disparity and the boundaries; neither of sparse truth."""
     if np.mean(true_m > 0) < DENSE:
         return math.nan, None
@@ -156,10 +156,10 @@ def groups(name: str, camera: Camera | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def score(records: Iterable[Record]) -> Score:
+def score(records: Iterable[PictureRecord]) -> DatasetScore:
     """Average records, each counting once; ranges are sums over pixels."""
     records = list(records)
-    return Score(
+    return DatasetScore(
         frames=len(records),
         metrics=mean([r.metrics for r in records]),
         coverage=_mean(r.coverage for r in records),
@@ -170,7 +170,7 @@ def score(records: Iterable[Record]) -> Score:
     )
 
 
-def by_group(records: Sequence[Record], most: int = 12) -> dict[str, Score]:
+def by_group(records: Sequence[PictureRecord], most: int = 12) -> dict[str, DatasetScore]:
     """Score all records, then each group; of more than `most` groups only the largest."""
     sizes: dict[str, int] = {}
     for record in records:

@@ -12,7 +12,7 @@ import numpy as np
 from dav2_ros.depth.colour import colourise
 from dav2_ros.evaluation.alignment import align
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
-from dav2_training.evaluation.held_out import HeldOut
+from dav2_training.evaluation.held_out import HeldOutScenes
 from dav2_training.evaluation.predictors import open_predictor
 
 NAMES = {
@@ -24,7 +24,7 @@ NAMES = {
 NEAR_M, FAR_M = 0.8, 30.0
 
 
-def draw_proof(
+def draw_ablation(
     scores: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]],
     models: Mapping[str, Sequence[Path]],
     size: tuple[int, int],
@@ -34,7 +34,7 @@ def draw_proof(
     """Draw each network's AbsRel on "real" frames as a dot, and below what the first of each kind makes of some.
 
     Args:
-        scores: as `Proof.run` returns them.
+        scores: as `Ablation.run` returns them.
         models: networks by name; the first of each of NAMES is shown.
         size: height and width of the pictures.
         path: PNG to write. Needs matplotlib.
@@ -49,7 +49,7 @@ def draw_proof(
     upper, lower = figure.subfigures(2, 1, height_ratios=(2.1, (cell_h + 0.04) * len(pictures)))
     _draw_dots(upper.subplots(), scores)
     grid = lower.subplots(len(pictures), 2 + len(shown), squeeze=False)
-    held_out = HeldOut(max(pictures) + 1, height, width, world='shifted')
+    held_out = HeldOutScenes(max(pictures) + 1, height, width, world='shifted')
     samples = [held_out[index] for index in pictures]
     for line, sample in zip(grid, samples, strict=True):
         line[0].imshow(sample.rgb)

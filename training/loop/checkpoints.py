@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a run can go on from: last.pt, whole or the one before, with the run's configuration inside."""
+"""Save and resume a run: last.pt, whole or the one before, with the run's configuration inside."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from dav2_ros.files.atomic import written_beside
 from dav2_ros.models.pickles import check_pickled
 from dav2_training.config import ConfigError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-# What a run may change on its way: where it runs and how often it tells and keeps, not what comes out of it.
+# What a resumed run may change: where it runs and how often it logs and saves, not what comes out of it.
 FREE = {'accelerator', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
         'log_every', 'tensorboard', 'root', 'cache'}  # fmt: skip
 
@@ -73,12 +74,14 @@ def keep(
     fabric: Fabric, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: Mapping[str, Any]
 ) -> None:
     """Write weights, optimizer and `facts` beside `path`, to the disk itself, then rename. All processes come here."""
-    beside = path.with_suffix('.part')
-    fabric.save(beside, {'network': model, 'optimizer': optimizer, **facts})
+    state = {'network': model, 'optimizer': optimizer, **facts}
     if fabric.is_global_zero:
-        with beside.open('rb') as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with written_beside(path) as part:
+            fabric.save(part, state)
+            with part.open('rb') as file:
+                os.fsync(file.fileno())
+    else:
+        fabric.save(path, state)  # gathers what this process holds; only the first one writes
     fabric.barrier()
 
 

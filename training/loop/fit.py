@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from dav2_training.loop import checkpoints
 from dav2_training.loop.devices import connect
 from dav2_training.loop.distributed import Share
 from dav2_training.loop.lr_schedule import factor
-from dav2_training.loop.run_log import Journal
+from dav2_training.loop.run_log import RunLog
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -141,8 +140,10 @@ def fit(
     began = checkpoints.resume(fabric, last, model, run.optimizer, settings)
     run.share.slots(config.batch)  # refuses what cannot be dealt, before anything is made
     lost = 0
-    with Journal(out, config, began, fabric.is_global_zero) as journal:
-        parts = _told(batches, began, run, settings, journal) if began < config.steps else iter(())
+    with RunLog(out, config, began, fabric.is_global_zero) as log:
+        parts = (
+            log.batches(batches(began, run.share), fabric, run.share, settings) if began < config.steps else iter(())
+        )
         for step in range(began, config.steps):
             value, norm = run.step(step, parts)
             done = step + 1
@@ -153,28 +154,13 @@ def fit(
                 )
             if done % config.log_every == 0 or done == config.steps:
                 mean = fabric.all_reduce(value, reduce_op='mean').item()
-                journal.step(done, mean, norm.item(), run.optimizer.param_groups[0]['lr'])
+                log.step(done, mean, norm.item(), run.optimizer.param_groups[0]['lr'])
             after_step(done)
             if done % config.save_every == 0 or done == config.steps:
                 checkpoints.keep(fabric, last, model, run.optimizer, {**facts, 'step': done})
             if done % config.validate_every == 0 or done == config.steps:
                 model.eval()
                 with torch.no_grad():
-                    journal.remark(done, validate(model))
+                    log.validation(done, validate(model))
                 model.train()
     return network
-
-
-def _told(batches: Batches, began: int, run: _Run, settings: dict[str, Any], journal: Journal) -> Iterator[Any]:
-    """Yield parts of batches; the first is told of, with the settings, and the time that is waited is counted."""
-    made = iter(batches(began, run.share))
-    first = True
-    while True:
-        asked = time.monotonic()
-        batch = next(made)
-        if first:
-            journal.settings(run.fabric, run.share, settings, batch)
-            journal.began, first = time.monotonic(), False
-        else:
-            journal.waited_s += time.monotonic() - asked
-        yield batch

@@ -16,8 +16,8 @@ from dav2_ros.image.resize import MEAN, STD, ResizePlan
 from dav2_training.config import ConfigError, MetricConfig
 from dav2_training.data.metric_batches import in_metres, kb_crop
 from dav2_training.data.procedural.procedural import ProceduralScenes
-from dav2_training.data.relative_batches import Joined, open_sets
-from dav2_training.data.sample import Sample
+from dav2_training.data.relative_batches import open_sets
+from dav2_training.data.sample import DepthSet, Sample
 
 Validate = Callable[[nn.Module], str]
 
@@ -73,7 +73,7 @@ def on_sets(config: MetricConfig) -> Callable[[nn.Module], list[DepthMetrics]]:
     return score
 
 
-def samples(held_out: Joined, config: MetricConfig) -> Iterator[Sample]:
+def samples(held_out: DepthSet, config: MetricConfig) -> Iterator[Sample]:
     """Read what is judged: `validation_frames` of them, evenly spread, or all."""
     count = min(config.validation_frames or len(held_out), len(held_out))
     chosen: Sequence[int] = [i * len(held_out) // count for i in range(count)]

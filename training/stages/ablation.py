@@ -30,10 +30,10 @@ from dav2_ros.files.atomic import write_json
 from dav2_training import config as configs
 from dav2_training.config import MetricConfig
 from dav2_training.data.sample import Sample
-from dav2_training.evaluation.held_out import HeldOut
+from dav2_training.evaluation.held_out import HeldOutScenes
 from dav2_training.evaluation.predictors import open_predictor
-from dav2_training.evaluation.scoring import watch
-from dav2_training.figures.draw_ablation import draw_proof
+from dav2_training.evaluation.scoring import evaluate_pictures
+from dav2_training.figures.draw_ablation import draw_ablation
 from dav2_training.stages import metric, pseudo_label, student, teacher
 from dav2_training.stages.pseudo_label import PseudoLabelConfig
 from dav2_training.stages.student import StudentConfig
@@ -52,7 +52,7 @@ APART = 1.2  # ratio of their distances at least
 
 
 @dataclass(frozen=True)
-class Score:
+class AblationScore:
     """One network on one world."""
 
     abs_rel: float
@@ -60,7 +60,7 @@ class Score:
     pairs: float  # share of pairs in the right order; NaN for metric networks, of which it is not asked
 
 
-def pairs_of(sample: Sample, seed: int) -> AnnotatedPicture:
+def draw_pairs(sample: Sample, seed: int) -> AnnotatedPicture:
     """Draw pairs of points whose true distances differ clearly, the way people annotate DA-2K."""
     rng = np.random.default_rng(seed)
     known = np.argwhere(np.isfinite(sample.z_m))
@@ -75,24 +75,24 @@ def pairs_of(sample: Sample, seed: int) -> AnnotatedPicture:
     return AnnotatedPicture(sample.name, tuple(found))
 
 
-def judge(model: Path, world: str, frames: int, size: tuple[int, int]) -> Score:
+def score_model(model: Path, world: str, frames: int, size: tuple[int, int]) -> AblationScore:
     """Judge a network on held-out frames of a world: relative ones aligned in disparity, metric ones in metres."""
-    held_out = HeldOut(frames, *size, world=world)
+    held_out = HeldOutScenes(frames, *size, world=world)
     rule = protocol('plain')
     metrics, orders = [], list[PairScore]()
     with open_predictor(str(model)) as predict:
         how = rule.relative if predict.kind == 'relative' else rule.metric
-        for seen in watch(predict, held_out, range(frames), rule, (how,), details=False, threads=0):
+        for seen in evaluate_pictures(predict, held_out, range(frames), rule, (how,), details=False, threads=0):
             metrics += [record.metrics for record in seen.records]
             if predict.kind == 'relative':
-                picture = pairs_of(seen.sample, len(orders))
+                picture = draw_pairs(seen.sample, len(orders))
                 orders.append(judge_picture(predict(seen.sample.rgb), picture, kind='relative'))
     score = mean(metrics)
-    return Score(score.abs_rel, score.d1, gather(orders).total.accuracy)
+    return AblationScore(score.abs_rel, score.d1, gather(orders).total.accuracy)
 
 
 @dataclass(frozen=True)
-class Proof:
+class Ablation:
     """What to run: configurations by name in `configs`, results in `out`."""
 
     configs: Path
@@ -122,15 +122,15 @@ class Proof:
         found: dict[str, dict] = {}
         say(f'{"":18}' + ''.join(f'{f"{world}: AbsRel, δ1, pairs":52}' for world in WORLDS))
         for name, models in made.items():
-            scores = {w: [judge(m, w, self.frames, (shape.height, shape.width)) for m in models] for w in WORLDS}
+            scores = {w: [score_model(m, w, self.frames, (shape.height, shape.width)) for m in models] for w in WORLDS}
             found[name] = {w: [dataclasses.asdict(score) for score in each] for w, each in scores.items()}
             say(row(name, scores))
         write_json(self.out / 'scores.json', found)
-        draw_proof(found, made, (shape.height, shape.width), self.out / 'proof.png')
+        draw_ablation(found, made, (shape.height, shape.width), self.out / 'proof.png')
         return found
 
 
-def row(name: str, worlds: dict[str, list[Score]]) -> str:
+def row(name: str, worlds: dict[str, list[AblationScore]]) -> str:
     """Return a line of the table: mean and standard deviation over seeds."""
     cells = []
     for world in WORLDS:
@@ -151,4 +151,4 @@ def main(
     steps: Annotated[int, typer.Option(min=0, help='Replace fit.steps of each stage; 0: as configured.')] = 0,
 ) -> None:
     """Prove the method in miniature: teacher, pseudo labels, students, metres; an hour on two cores."""
-    Proof(settings, out, tuple(range(seeds)), frames, steps or None).run(print)
+    Ablation(settings, out, tuple(range(seeds)), frames, steps or None).run(print)

@@ -19,9 +19,8 @@ from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PATCH
 from dav2_ros.network.vit import VisionTransformer
-from dav2_training import config
-from dav2_training.config import SetConfig
-from dav2_training.data.relative_batches import Feed, RelativeBatch, open_sets
+from dav2_training.config import SetConfig, Start
+from dav2_training.data.relative_batches import RelativeBatch, RelativeBatches, open_sets
 from dav2_training.loop import pretrained
 from dav2_training.losses import RelativeLoss, feature_alignment, per_region
 from dav2_training.stages.metric import FEW_TOKENS, normalise
@@ -44,29 +43,25 @@ class RelativeNetwork(DepthAnything):
         return F.relu(logits.squeeze(1)), maps[-1]
 
 
-@dataclass(frozen=True)
-class Start(config.Start):
-    """Makes the relative network, too."""
-
-    def network(self, preset: str, pixels: int, seed: int) -> RelativeNetwork:
-        """Make the network. Raises ModelError."""
-        torch.manual_seed(seed)
-        network = RelativeNetwork(preset).to(memory_format=torch.channels_last)
-        if pixels <= FEW_TOKENS * PATCH**2:
-            network.explicit_attention()
-        if self.model:
-            pretrained.load_whole(network, self.model)
-            return network
-        if self.encoder:
-            pretrained.load_encoder(network.pretrained, preset, self.encoder)
-        else:
-            pretrained.encoder_from_nothing(network.pretrained)
-        nn.init.constant_(network.depth_head.scratch.output_conv2[2].bias, 1.0)  # a ReLU that begins open
+def build_network(start: Start, preset: str, pixels: int, seed: int) -> RelativeNetwork:
+    """Build the network with the weights that it starts from, for inputs of so many `pixels`. Raises ModelError."""
+    torch.manual_seed(seed)
+    network = RelativeNetwork(preset).to(memory_format=torch.channels_last)
+    if pixels <= FEW_TOKENS * PATCH**2:
+        network.explicit_attention()
+    if start.model:
+        pretrained.load_whole(network, start.model)
         return network
+    if start.encoder:
+        pretrained.load_encoder(network.pretrained, preset, start.encoder)
+    else:
+        pretrained.encoder_from_nothing(network.pretrained)
+    nn.init.constant_(network.depth_head.scratch.output_conv2[2].bias, 1.0)  # a ReLU that begins open
+    return network
 
 
 @dataclass(frozen=True)
-class Weights:
+class ObjectiveWeights:
     """Of the parts of the objective; each part is a mean over its own pictures."""
 
     labelled: float = 1.0
@@ -75,12 +70,12 @@ class Weights:
     margin: float = 0.85  # cosine above which a token is left alone
 
 
-class Objective:
+class RelativeObjective:
     """Relative loss on what has truth, on what a teacher labelled, and alignment with the encoder it started from."""
 
     def __init__(
         self,
-        weights: Weights,
+        weights: ObjectiveWeights,
         labelled: RelativeLoss,
         pseudo: RelativeLoss,
         labelled_share: float,
@@ -130,7 +125,7 @@ def validator(configs: Sequence[SetConfig], height: int, width: int, frames: int
             return 'no validation sets'
         if not batches:
             source = open_sets(configs, height, width)
-            feed = Feed(height, width, 8, truth=source, labelled=8, seed=VALIDATION_SEED)
+            feed = RelativeBatches(height, width, 8, truth=source, labelled=8, seed=VALIDATION_SEED)
             batches.extend(feed.make(k, range(8)) for k in range(-(-min(frames, len(source)) // 8)))
         device = next(model.parameters()).device
         found = []

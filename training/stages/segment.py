@@ -22,14 +22,14 @@ from dav2_ros.image.resize import ResizePlan
 from dav2_ros.network.presets import PATCH
 from dav2_training import config as configs
 from dav2_training.config import ConfigError, FitConfig, Start
-from dav2_training.data.augment import StrongConfig
-from dav2_training.data.segmentation_batches import LabelBatch, LabelFeed
-from dav2_training.data.sets.segmentation import Labelled, LabelSet, open_set
+from dav2_training.data.augment import StrongAugmentConfig
+from dav2_training.data.segmentation_batches import SegmentationBatch, SegmentationBatches
+from dav2_training.data.sets.segmentation import LabelledImage, SegmentationSet, open_set
 from dav2_training.loop import pretrained
 from dav2_training.loop.fit import fit
 from dav2_training.loop.validation import normalise
 from dav2_training.stages.options import ConfigFile, Out, Steps, Threads
-from dav2_training.stages.segmentation_network import Confusion, Segmenter, cross_entropy
+from dav2_training.stages.segmentation_network import ConfusionMatrix, SegmentationNetwork, cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,8 @@ class SegmentConfig:
     crop: int = 770  # what a step sees, square; a multiple of 14
     scales: tuple[float, float] = (0.5, 2.0)  # of the picture before it is cropped
     width: int = 256  # channels of the decoder
-    colours: StrongConfig = dataclasses.field(default_factory=StrongConfig)  # its jitter; blur and CutMix are not used
+    # of which the jitter is used, blur and CutMix are not
+    colours: StrongAugmentConfig = dataclasses.field(default_factory=StrongAugmentConfig)
     validation_frames: int = 0  # evenly from val; 0: all
     workers: int = 4  # processes that read, scale and crop
     fit: FitConfig = dataclasses.field(default_factory=FitConfig)
@@ -55,14 +56,14 @@ class SegmentConfig:
                 raise ConfigError(f'{name} is {getattr(self, name)}: choose a multiple of {PATCH}.')
 
 
-def loss(network: nn.Module, batch: LabelBatch) -> Tensor:
+def loss(network: nn.Module, batch: SegmentationBatch) -> Tensor:
     """Return the cross entropy of a batch."""
     device = next(network.parameters()).device
     return cross_entropy(network(normalise(batch.rgb.to(device))), batch.labels.to(device))
 
 
 @torch.no_grad()
-def classes_of(network: nn.Module, picture: Labelled, size: int) -> Tensor:
+def classes_of(network: nn.Module, picture: LabelledImage, size: int) -> Tensor:
     """Name the class of every pixel of a whole picture: (H, W) int64, at the size of its labels."""
     device = next(network.parameters()).device
     plan = ResizePlan.lower_bound(*picture.labels.shape, size)
@@ -70,31 +71,33 @@ def classes_of(network: nn.Module, picture: Labelled, size: int) -> Tensor:
     return F.interpolate(scores.float(), picture.labels.shape, mode='bilinear', align_corners=False)[0].argmax(0).cpu()
 
 
-def confusion(network: nn.Module, held_out: LabelSet, frames: int, size: int) -> Confusion:
+def confusion(network: nn.Module, held_out: SegmentationSet, frames: int, size: int) -> ConfusionMatrix:
     """Judge `frames` pictures, evenly spread, or all; pixels count alike, whatever their picture."""
     count = min(frames or len(held_out), len(held_out))
     pictures = (held_out[i * len(held_out) // count] for i in range(count))
     found = (
-        Confusion.of(classes_of(network, each, size), torch.from_numpy(each.labels), held_out.classes)
+        ConfusionMatrix.of(classes_of(network, each, size), torch.from_numpy(each.labels), held_out.classes)
         for each in pictures
     )
-    return sum(found, Confusion(torch.zeros(held_out.classes, held_out.classes, dtype=torch.int64)))
+    return sum(found, ConfusionMatrix(torch.zeros(held_out.classes, held_out.classes, dtype=torch.int64)))
 
 
-def train(config: SegmentConfig, out: Path, after_step: Callable[[int], None] = lambda step: None) -> Confusion:
+def train(config: SegmentConfig, out: Path, after_step: Callable[[int], None] = lambda step: None) -> ConfusionMatrix:
     """Train as configured; last.pt holds encoder and decoder. Return how the pictures of val are named at the end."""
     f = config.fit
     source, held_out = (open_set(config.set, config.root, split) for split in ('train', 'val'))
     torch.manual_seed(f.seed)
-    network = Segmenter(config.preset, source.classes, config.width)
+    network = SegmentationNetwork(config.preset, source.classes, config.width)
     if config.start.model:
         raise ConfigError('Segmentation starts from an encoder: set start.encoder, not start.model.')
     if config.start.encoder:
         pretrained.load_encoder(network.pretrained, config.preset, config.start.encoder)
     else:
         pretrained.encoder_from_nothing(network.pretrained)
-    feed = LabelFeed(source, config.size, config.crop, config.scales, f.batch, config.colours, f.seed, config.workers)
-    judged: list[Confusion] = []
+    feed = SegmentationBatches(
+        source, config.size, config.crop, config.scales, f.batch, config.colours, f.seed, config.workers
+    )
+    judged: list[ConfusionMatrix] = []
 
     def validate(model: nn.Module) -> str:
         judged[:] = [confusion(model, held_out, config.validation_frames, config.size)]

@@ -16,7 +16,7 @@ from dav2_training.data.sets.segmentation import IGNORE
 from dav2_training.loop.distributed import sum_over_ranks
 
 
-class Segmenter(nn.Module):
+class SegmentationNetwork(nn.Module):
     """(B, 3, 14 h, 14 w) normalised RGB -> (B, classes, 4 h, 4 w) scores.
 
     The decoder is light on purpose, so that the encoder is what is judged: the four tapped maps are projected to
@@ -60,20 +60,20 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Confusion:
+class ConfusionMatrix:
     """How often pixels of each class were given each class; adding up pictures is adding up confusions."""
 
     counts: Tensor  # (classes, classes) int64: rows are the truth
 
     @classmethod
-    def of(cls, named: Tensor, labels: Tensor, classes: int) -> Confusion:
+    def of(cls, named: Tensor, labels: Tensor, classes: int) -> ConfusionMatrix:
         """Compare two maps of one shape; pixels whose label is IGNORE do not count."""
         known = labels != IGNORE
         pairs = labels[known].long() * classes + named[known].long()
         return cls(torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).cpu())
 
-    def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(self.counts + other.counts)
+    def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
+        return ConfusionMatrix(self.counts + other.counts)
 
     def iou(self) -> Tensor:
         """Return (classes,) float64: intersection over union; NaN for a class that neither the truth nor we name."""

@@ -20,9 +20,9 @@ import torch
 
 from dav2_training import config as configs
 from dav2_training import export
-from dav2_training.config import ConfigError, FitConfig, SetConfig
-from dav2_training.data.augment import StrongConfig
-from dav2_training.data.relative_batches import Feed, open_sets
+from dav2_training.config import ConfigError, FitConfig, SetConfig, Start
+from dav2_training.data.augment import StrongAugmentConfig
+from dav2_training.data.relative_batches import RelativeBatches, open_sets
 from dav2_training.loop.fit import fit
 from dav2_training.losses import RelativeLoss
 from dav2_training.stages import relative
@@ -36,7 +36,7 @@ class StudentConfig:
     preset: str = 'vits'
     name: str = 'student'
     license: str = 'unknown'  # of the trained weights: what the data sets and the teacher allow
-    start: relative.Start = dataclasses.field(default_factory=relative.Start)
+    start: Start = dataclasses.field(default_factory=Start)
     height: int = 518
     width: int = 518
     sets: tuple[SetConfig, ...] = ()  # each with `labels`, as dav2-train pseudo-label wrote them
@@ -45,8 +45,8 @@ class StudentConfig:
     nearest_m: float = 0.1  # truth nearer than this is clipped before it is inverted; not stated in the papers
     labelled_loss: RelativeLoss = dataclasses.field(default_factory=RelativeLoss)
     loss: RelativeLoss = dataclasses.field(default_factory=lambda: RelativeLoss(ignored=0.1))
-    weights: relative.Weights = dataclasses.field(default_factory=relative.Weights)
-    strong: StrongConfig = dataclasses.field(default_factory=StrongConfig)
+    weights: relative.ObjectiveWeights = dataclasses.field(default_factory=relative.ObjectiveWeights)
+    strong: StrongAugmentConfig = dataclasses.field(default_factory=StrongAugmentConfig)
     validation: tuple[SetConfig, ...] = ()
     validation_frames: int = 64
     workers: int = 2  # processes that read, crop and augment
@@ -75,8 +75,8 @@ def train(config: StudentConfig, out: Path, after_step: Callable[[int], None] = 
             )
     if config.weights.alignment and not (config.start.encoder or config.start.model):
         raise ConfigError('weights.alignment needs an encoder to stay near: set start.encoder, or alignment to 0.')
-    network = config.start.network(config.preset, config.height * config.width, f.seed)
-    feed = Feed(
+    network = relative.build_network(config.start, config.preset, config.height * config.width, f.seed)
+    feed = RelativeBatches(
         *size,
         f.batch,
         truth=open_sets(config.labelled, *size),
@@ -90,7 +90,7 @@ def train(config: StudentConfig, out: Path, after_step: Callable[[int], None] = 
     )
     share = places / f.batch
     losses = config.labelled_loss, config.loss
-    objective = relative.Objective(config.weights, *losses, share, network.pretrained, f.precision)
+    objective = relative.RelativeObjective(config.weights, *losses, share, network.pretrained, f.precision)
     validate = relative.validator(config.validation, *size, config.validation_frames)
     info = relative.info(config.name, config.preset, *size, config.license)
     fit(network, f, feed, objective, validate, out, after_step, info, config)

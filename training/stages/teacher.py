@@ -18,8 +18,8 @@ import torch
 
 from dav2_training import config as configs
 from dav2_training import export
-from dav2_training.config import FitConfig, SetConfig
-from dav2_training.data.relative_batches import Feed, open_sets
+from dav2_training.config import FitConfig, SetConfig, Start
+from dav2_training.data.relative_batches import RelativeBatches, open_sets
 from dav2_training.loop.fit import fit
 from dav2_training.losses import RelativeLoss
 from dav2_training.stages import relative
@@ -33,7 +33,7 @@ class TeacherConfig:
     preset: str = 'vitg'
     name: str = 'teacher'
     license: str = 'unknown'  # of the trained weights: what the data sets allow
-    start: relative.Start = dataclasses.field(default_factory=relative.Start)
+    start: Start = dataclasses.field(default_factory=Start)
     height: int = 518
     width: int = 518
     sets: tuple[SetConfig, ...] = ()  # simply joined: a large one is seen more often
@@ -49,8 +49,8 @@ def train(config: TeacherConfig, out: Path, after_step: Callable[[int], None] = 
     """Train as configured and write the runtime's safetensors."""
     f = config.fit
     size = config.height, config.width
-    network = config.start.network(config.preset, config.height * config.width, f.seed)
-    feed = Feed(
+    network = relative.build_network(config.start, config.preset, config.height * config.width, f.seed)
+    feed = RelativeBatches(
         *size,
         f.batch,
         truth=open_sets(config.sets, *size),
@@ -60,7 +60,7 @@ def train(config: TeacherConfig, out: Path, after_step: Callable[[int], None] = 
         workers=config.workers,
         pin=torch.cuda.is_available(),
     )
-    objective = relative.Objective(relative.Weights(), config.loss, config.loss, 1.0)
+    objective = relative.RelativeObjective(relative.ObjectiveWeights(), config.loss, config.loss, 1.0)
     validate = relative.validator(config.validation, *size, config.validation_frames)
     info = relative.info(config.name, config.preset, *size, config.license)
     fit(network, f, feed, objective, validate, out, after_step, info, config)

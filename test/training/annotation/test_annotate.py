@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dav2_ros.evaluation.da2k import PointPair, judge_picture, read_annotations
-from dav2_training.annotation.page import Desk, clicked, shown
+from dav2_training.annotation.page import AnnotationSession, clicked, shown
 from dav2_training.annotation.propose import MIN_DISTANCE, propose
-from dav2_training.annotation.votes import Ballot, Disputed
+from dav2_training.annotation.votes import Ballot, DisputedPair
 from dav2_training.cli import app
 from dav2_training.data.sample import DataError
 from dav2_training.evaluation.predictors import nearness_rank
@@ -90,9 +90,9 @@ def ballot(tmp_path: Path) -> Ballot:
     for name in ('garden/a.png', 'b.png'):
         cv2.imwrite(str(tmp_path / 'pictures' / name), np.full((H, W, 3), 120, np.uint8))
     pairs = [
-        Disputed(0, 'garden/a.png', ((20, 30), (90, 140)), 0.5),
-        Disputed(1, 'b.png', ((10, 10), (100, 20)), 0.3),
-        Disputed(2, 'garden/a.png', ((60, 100), (100, 20)), 0.1),
+        DisputedPair(0, 'garden/a.png', ((20, 30), (90, 140)), 0.5),
+        DisputedPair(1, 'b.png', ((10, 10), (100, 20)), 0.3),
+        DisputedPair(2, 'garden/a.png', ((60, 100), (100, 20)), 0.1),
     ]
     made = Ballot(tmp_path / 'pictures' / 'pairs.json', tmp_path / 'pictures', pairs, {'models': ['x', 'y']})
     made.save()
@@ -176,7 +176,7 @@ class TestDesk:
 
     def test_points_are_drawn_where_they_are_in_every_size(self, ballot: Ballot):
         for scale in (1, 20):
-            pair = Disputed(0, 'a', tuple((r * scale, c * scale) for r, c in ballot[0].points), 0.5)
+            pair = DisputedPair(0, 'a', tuple((r * scale, c * scale) for r, c in ballot[0].points), 0.5)
             drawn, at = shown(np.zeros((H * scale, W * scale, 3), np.uint8), pair)
             assert drawn.shape == (720, 960, 3)
             for (x, y), colour in zip(at, ((242, 169, 0), (0, 150, 255))):
@@ -184,17 +184,17 @@ class TestDesk:
             np.testing.assert_allclose(at, [(6 * (c + 0.5), 6 * (r + 0.5)) for r, c in ballot[0].points], atol=6)
 
     def test_answers_lead_through_all_pairs_to_the_end(self, ballot: Ballot):
-        desk = Desk(ballot)
-        assert desk.show(' ')[1] == -1
-        _, number, said = desk.show('Ada')
+        session = AnnotationSession(ballot)
+        assert session.show(' ')[1] == -1
+        _, number, said = session.show('Ada')
         assert number == 0 and said.startswith('0 of 3')
         _, at = shown(np.zeros((H, W, 3), np.uint8), ballot[0])
-        assert desk.click('Ada', 0, 5, 700)[1] == 0  # neither point: the same pair again
-        assert desk.click('Ada', 0, *at[1])[1] == 1
+        assert session.click('Ada', 0, 5, 700)[1] == 0  # neither point: the same pair again
+        assert session.click('Ada', 0, *at[1])[1] == 1
         assert ballot[0].closer(1) == 1
-        assert desk.take_back('Ada')[1] == 0
+        assert session.take_back('Ada')[1] == 0
         for number in range(3):
-            picture, following, said = desk.answer('Ada', number, 0)
+            picture, following, said = session.answer('Ada', number, 0)
         assert (picture, following) == (None, -1) and 'export' in said
 
 

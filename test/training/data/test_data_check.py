@@ -24,7 +24,7 @@ from dav2_training import cli
 from dav2_training.commands.data import data_app, spread
 from dav2_training.data import registry
 from dav2_training.data.check import collect_statistics
-from dav2_training.data.contact_sheet import BAND, GAP, WIDTH, set_sheet
+from dav2_training.data.contact_sheet import BAND, GAP, WIDTH, draw_sheet
 from dav2_training.data.sample import DataError, Sample
 
 ROOT = Path(__file__).parents[3]
@@ -104,7 +104,7 @@ class TestSheet:
         z_m = np.full((60, 80), np.nan, np.float32)
         z_m[:20], z_m[20:40, ::9] = np.inf, 5.0  # sky, and lone points as of a laser
         rgb = np.full((60, 80, 3), (9, 99, 199), np.uint8)
-        sheet = set_sheet([Sample(rgb, 'a', z_m)] * 3, 1.0, 80.0)
+        sheet = draw_sheet([Sample(rgb, 'a', z_m)] * 3, 1.0, 80.0)
         height = round(WIDTH * 60 / 80)
         assert sheet.shape == (2 * (BAND + height + GAP), 4 * (WIDTH + GAP), 3)
         first = sheet[BAND : BAND + height, :WIDTH]
@@ -117,17 +117,17 @@ class TestSheet:
     def test_lone_points_of_a_large_picture_stay_in_sight(self):
         z_m = np.full((300, 1200), np.nan, np.float32)
         z_m[::12, ::12] = 5.0
-        sheet = set_sheet([Sample(np.zeros((300, 1200, 3), np.uint8), 'a', z_m)], 1.0, 80.0)
+        sheet = draw_sheet([Sample(np.zeros((300, 1200, 3), np.uint8), 'a', z_m)], 1.0, 80.0)
         truth = sheet[BAND : BAND + 75, WIDTH + GAP : 2 * WIDTH + GAP]
         assert (truth != UNKNOWN).any(axis=2).sum() >= 25 * 100
 
     def test_disparity_of_any_scale_is_coloured_the_same(self):
         disparity = np.random.default_rng(0).uniform(0.2, 4, (60, 80)).astype(np.float32)
-        one, other = (set_sheet([Sample(RGB, '', disparity=k * disparity)], 0.5, 80.0) for k in (1, 64))
+        one, other = (draw_sheet([Sample(RGB, '', disparity=k * disparity)], 0.5, 80.0) for k in (1, 64))
         np.testing.assert_array_equal(one, other)
 
     def test_a_set_without_truth_has_a_sheet_too(self):
-        assert set_sheet([Sample(RGB, 'a')], math.nan, math.nan).shape[2] == 3
+        assert draw_sheet([Sample(RGB, 'a')], math.nan, math.nan).shape[2] == 3
 
 
 class TestCommand:
@@ -144,7 +144,7 @@ class TestCommand:
     def test_show_draws_the_tree(self, name):
         status, text = self.run('show', name)
         assert status == 0
-        assert registry.about(name).tree in text and registry.about(name).licence in text
+        assert registry.set_info(name).tree in text and registry.set_info(name).licence in text
 
     @pytest.mark.parametrize('name', ['vkitti2', 'blendedmvs', 'folder'])
     def test_check_looks_through_a_set(self, name, tmp_path):

@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from dav2_training.config import ConfigError, SetConfig
-from dav2_training.data.augment import StrongConfig, crop, cutmix_box, jitter, mirror, perturb
+from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, jitter, mirror, perturb
 from dav2_training.data.index_shuffle import shuffled
 from dav2_training.data.procedural.frame_cache import Rendered
 from dav2_training.data.pseudo import label_file
-from dav2_training.data.relative_batches import Feed, Joined, open_one, open_sets
+from dav2_training.data.relative_batches import RelativeBatches, open_one, open_sets
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.loop.distributed import Share
 
-PLAIN = StrongConfig(jitter_share=0.0, grey_share=0.0, blur_share=0.0, cutmix_share=0.0)
+PLAIN = StrongAugmentConfig(jitter_share=0.0, grey_share=0.0, blur_share=0.0, cutmix_share=0.0)
 
 
 class Numbered:
@@ -39,9 +39,9 @@ class Numbered:
         return Sample(np.full((*self.size, 3), value, np.uint8), f'{value}', disparity=100 * value + ramp)
 
 
-def feed(**changes) -> Feed:
+def feed(**changes) -> RelativeBatches:
     settings = {'truth': Numbered(0, 7), 'pseudo': Numbered(100, 11), 'labelled': 2, 'strong': PLAIN, 'seed': 3}
-    return Feed(14, 14, 6, **(settings | changes))
+    return RelativeBatches(14, 14, 6, **(settings | changes))
 
 
 def same(a, b) -> bool:
@@ -72,13 +72,13 @@ class TestFeed:
 
     @pytest.mark.parametrize('workers', [0, 2])
     def test_a_step_is_the_same_from_the_start_and_from_the_middle_alone_and_among_workers(self, workers):
-        straight = feed(strong=StrongConfig())(0)
+        straight = feed(strong=StrongAugmentConfig())(0)
         steps = [next(straight) for _ in range(4)]
-        resumed = feed(strong=StrongConfig(), workers=workers)(2)
+        resumed = feed(strong=StrongAugmentConfig(), workers=workers)(2)
         assert same(next(resumed), steps[2]) and same(next(resumed), steps[3])
 
     def test_processes_and_parts_together_see_what_one_alone_sees(self):
-        whole = feed(strong=StrongConfig(cutmix_share=1.0))
+        whole = feed(strong=StrongAugmentConfig(cutmix_share=1.0))
         alone = next(whole(5))
         parts = []
         for rank in range(3):
@@ -109,7 +109,7 @@ class TestFeed:
         z_m = np.full((14, 14), 4.0, np.float32)
         z_m[0, :4] = np.inf, np.nan, 0.01, 0.5
         source = [Sample(np.zeros((14, 14, 3), np.uint8), 'one', z_m=z_m)]
-        row = Feed(14, 14, 1, truth=source, labelled=1, nearest_m=0.2).make(0, [0]).disparity[0, 0]
+        row = RelativeBatches(14, 14, 1, truth=source, labelled=1, nearest_m=0.2).make(0, [0]).disparity[0, 0]
         row = row if row[0] == 0 else row.flip(0)  # perhaps mirrored
         np.testing.assert_allclose(row[:5], [0.0, np.nan, 5.0, 2.0, 0.25])
 
@@ -127,8 +127,12 @@ class TestFeed:
             feed(truth=_all_torn()).make(0, range(6))
 
     def test_joined_sets_are_one_after_another(self):
-        joined = Joined([Numbered(0, 3), Numbered(10, 2), Numbered(20, 1)])
-        assert [joined[i].name for i in range(len(joined))] == ['0', '1', '2', '10', '11', '20']
+        configs = SetConfig(name='procedural', seed=3, frames=2), SetConfig(name='shifted', seed=3, frames=1)
+        joined = open_sets(configs, 28, 42)
+        apart = [sample for config in configs for sample in (open_one(config, 28, 42)[i] for i in range(config.frames))]
+        assert len(joined) == len(apart) == 3 and len(open_sets((), 28, 42)) == 0
+        for i, sample in enumerate(apart):
+            np.testing.assert_array_equal(joined[i].rgb, sample.rgb)
 
 
 def _all_torn():
@@ -229,7 +233,7 @@ class TestAugment:
 
     def test_jitter_of_nothing_changes_nothing(self):
         rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-        still = StrongConfig(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+        still = StrongAugmentConfig(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
         assert np.array_equal(jitter(rgb, still, np.random.default_rng(0)), rgb)
 
     @pytest.mark.parametrize('seed', range(6))
@@ -242,7 +246,9 @@ class TestAugment:
             'brightness': ImageEnhance.Brightness, 'contrast': ImageEnhance.Contrast, 'saturation': ImageEnhance.Color,
         }  # fmt: skip
         for place, (name, enhance) in enumerate(parts.items()):
-            config = StrongConfig(**({'brightness': 0.0, 'contrast': 0.0, 'saturation': 0.0, 'hue': 0.0} | {name: 0.5}))
+            config = StrongAugmentConfig(
+                **({'brightness': 0.0, 'contrast': 0.0, 'saturation': 0.0, 'hue': 0.0} | {name: 0.5})
+            )
             gain = np.random.default_rng(seed).uniform([1.0 - 0.5 * (i == place) for i in range(3)],
                                                        [1.0 + 0.5 * (i == place) for i in range(3)])[place]  # fmt: skip
             wanted = np.asarray(enhance(Image.fromarray(rgb)).enhance(gain)).astype(int)
@@ -251,13 +257,13 @@ class TestAugment:
 
     def test_a_perturbed_picture_is_of_the_same_kind_and_another_one(self):
         rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-        seen = [perturb(rgb, StrongConfig(), np.random.default_rng(seed)) for seed in range(300)]
+        seen = [perturb(rgb, StrongAugmentConfig(), np.random.default_rng(seed)) for seed in range(300)]
         assert all(x.shape == rgb.shape and x.dtype == np.uint8 for x in seen)
         assert 12 < sum(np.array_equal(x, rgb) for x in seen) < 45  # 0.2 x 0.8 x 0.5, and blurs too small to be seen
         assert np.array_equal(perturb(rgb, PLAIN, np.random.default_rng(0)), rgb)
 
     def test_boxes_have_unimatchs_areas_and_ratios(self):
-        boxes = [cutmix_box(100, 100, StrongConfig(), np.random.default_rng(seed)) for seed in range(400)]
+        boxes = [cutmix_box(100, 100, StrongAugmentConfig(), np.random.default_rng(seed)) for seed in range(400)]
         cut = [box for box in boxes if box.any()]
         assert 160 < len(cut) < 240
         for box in cut:

@@ -73,7 +73,7 @@ class TestEverySet:
                     assert np.all(np.isnan(sample.disparity) | np.isfinite(sample.disparity))
                 if sample.camera is not None:
                     assert (sample.camera.width, sample.camera.height) == (w, h)
-                promised = registry.about(name).truth
+                promised = registry.set_info(name).truth
                 given = [k for k, v in (('metres', sample.z_m), ('disparity', sample.disparity)) if v is not None]
                 assert given == ([] if promised == 'none' else [promised])
 
@@ -88,16 +88,16 @@ class TestEverySet:
 
     def test_another_directory_is_refused_with_the_tree_that_is_expected(self, name, tmp_path):
         for root in (tmp_path / 'nowhere', tmp_path):
-            for split in registry.about(name).splits:
+            for split in registry.set_info(name).splits:
                 with pytest.raises(DataError) as refused:
                     registry.open_set(name, root, split)
                 assert str(root) in str(refused.value)
-                assert registry.about(name).tree in str(refused.value)
+                assert registry.set_info(name).tree in str(refused.value)
 
     def test_another_split_is_refused_with_those_there_are(self, name, root):
         with pytest.raises(DataError, match=r'no split .*one of') as refused:
             registry.open_set(name, root, 'twain')
-        assert all(split in str(refused.value) for split in registry.about(name).splits)
+        assert all(split in str(refused.value) for split in registry.set_info(name).splits)
 
     def test_a_file_cut_short_is_a_sentence_with_its_name(self, name, written, root):
         """Any of them, at the latest where its sample is read."""
@@ -111,7 +111,7 @@ class TestEverySet:
         read_all(name, root, written)
 
     def test_it_says_what_it_is(self, name):
-        about = registry.about(name)
+        about = registry.set_info(name)
         assert about.title and about.licence and about.source and about.tree.strip()
         assert about.truth in ('metres', 'disparity', 'none')
         assert about.splits

@@ -10,30 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dav2_training.data.string_table import Names
+from dav2_training.data.string_table import StringTable
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=['Cs']))))
 def test_they_come_back(names):
-    kept = Names(names)
+    kept = StringTable(names)
     assert list(kept) == names and len(kept) == len(names)
     assert [kept[i] for i in range(len(names))] == names
 
 
 def test_names_that_are_no_text_come_back_too():
     """A file system holds bytes; Python reads them as lone surrogates."""
-    assert list(Names(['a\udcff.jpg'])) == ['a\udcff.jpg']
+    assert list(StringTable(['a\udcff.jpg'])) == ['a\udcff.jpg']
 
 
 @pytest.mark.parametrize('index', [-1, 2])
 def test_beyond_the_ends_is_nothing(index):
     with pytest.raises(IndexError):
-        Names(['a', 'b'])[index]
+        StringTable(['a', 'b'])[index]
 
 
 def test_a_name_takes_its_letters_and_eight_bytes():
     tracemalloc.start()
-    kept = Names(f'{i:040d}' for i in range(20000))
+    kept = StringTable(f'{i:040d}' for i in range(20000))
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(kept) == 20000 and used < 20000 * 56

@@ -28,13 +28,13 @@ from dav2_training.cli import app, main
 from dav2_training.data.registry import open_set
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.evaluation import evaluate_disparity, evaluate_pairs
-from dav2_training.evaluation.held_out import HeldOut
+from dav2_training.evaluation.held_out import HeldOutScenes
 from dav2_training.evaluation.predictors import EstimatorPredictor, open_predictor
-from dav2_training.evaluation.report import Worst
-from dav2_training.evaluation.scoring import Seen, ahead, by_group, score, watch
+from dav2_training.evaluation.report import WorstPictures
+from dav2_training.evaluation.scoring import EvaluatedPicture, by_group, evaluate_pictures, read_ahead, score
 
 pytestmark = pytest.mark.usefixtures('one_thread')
-SCENES = HeldOut(6, 56, 70, seed=9)
+SCENES = HeldOutScenes(6, 56, 70, seed=9)
 
 
 @dataclass
@@ -56,8 +56,10 @@ class Oracle:
         return z_m * np.float32(self.factor) if self.kind == 'metric' else self.factor / z_m + self.offset
 
 
-def judged(predict, alignments: tuple[str, ...], **options) -> list[Seen]:
-    return list(watch(predict, SCENES, range(len(SCENES)), PROTOCOLS['plain'], alignments, threads=0, **options))
+def judged(predict, alignments: tuple[str, ...], **options) -> list[EvaluatedPicture]:
+    return list(
+        evaluate_pictures(predict, SCENES, range(len(SCENES)), PROTOCOLS['plain'], alignments, threads=0, **options)
+    )
 
 
 @pytest.fixture(scope='module')
@@ -112,14 +114,14 @@ class TestJudging:
     def test_a_picture_without_truth_has_no_record(self):
         blind = [Sample(np.zeros((56, 70, 3), np.uint8), 'a')]
         known = [Sample(np.zeros((56, 70, 3), np.uint8), 'a', z_m=np.full((56, 70), 2.0, np.float32))]
-        seen = list(watch(Oracle(known), blind, [0], PROTOCOLS['plain'], ('none',), threads=0))
+        seen = list(evaluate_pictures(Oracle(known), blind, [0], PROTOCOLS['plain'], ('none',), threads=0))
         assert [each.records for each in seen] == [()]
 
     def test_sparse_truth_has_no_boundaries_but_is_judged(self):
         z_m = np.full((56, 70), np.nan, np.float32)
         z_m[::5, ::5] = 3.0
         samples = [Sample(np.zeros((56, 70, 3), np.uint8), 'a', z_m=z_m)]
-        (seen,) = watch(Oracle(samples), samples, [0], PROTOCOLS['plain'], ('none',), threads=0)
+        (seen,) = evaluate_pictures(Oracle(samples), samples, [0], PROTOCOLS['plain'], ('none',), threads=0)
         assert seen.records[0].boundary is None and np.isnan(seen.records[0].ssim)
         assert seen.records[0].metrics.abs_rel == 0.0
 
@@ -127,7 +129,7 @@ class TestJudging:
         seen = judged(Oracle(SCENES, 'relative'), ('scale',), details=False)
         for k, each in enumerate(seen):
             object.__setattr__(each.records[0].metrics, 'abs_rel', [3, 1, 5, 2, 4, 0][k] / 10)
-        worst = Worst(3)
+        worst = WorstPictures(3)
         for each in seen:
             worst.offer(each, 'm')
         assert [frame.caption.partition('AbsRel ')[2][:5] for frame in worst.frames()] == ['0.500', '0.400', '0.300']
@@ -139,9 +141,9 @@ class TestJudging:
                     raise DataError('bad file')
                 return index
 
-        assert list(ahead(Set(), range(25), 3)) == list(range(25)) == list(ahead(Set(), range(25), 0))
+        assert list(read_ahead(Set(), range(25), 3)) == list(range(25)) == list(read_ahead(Set(), range(25), 0))
         with pytest.raises(DataError, match='bad file'):
-            list(ahead(Set(), range(40), 3))
+            list(read_ahead(Set(), range(40), 3))
 
 
 class TestPredictors:
@@ -261,7 +263,7 @@ class TestPairs:
         return tmp_path
 
     def test_right_wrong_and_ties_are_counted_by_scene(self, root: Path):
-        found = evaluate_pairs.judge(Bright(), open_set('da2k', root), range(2), worst=1)
+        found = evaluate_pairs.evaluate_model(Bright(), open_set('da2k', root), range(2), worst=1)
         assert [(s.scene, s.right, s.pairs, s.ties) for s in found.score.scenes] == [
             ('indoor', 2, 3, 0), ('aerial', 1, 3, 1)
         ]  # fmt: skip
@@ -294,7 +296,9 @@ class TestPairs:
 class TestDisparity:
     @pytest.mark.parametrize(('factor', 'offset'), [(1.0, 0.0), (5.0, -2.0)])
     def test_an_affine_disparity_is_equal_to_the_truth_and_draws_no_difference(self, factor, offset):
-        found = evaluate_disparity.judge(Oracle(SCENES, 'relative', factor, offset), SCENES, range(3), 0, worst=2)
+        found = evaluate_disparity.evaluate_model(
+            Oracle(SCENES, 'relative', factor, offset), SCENES, range(3), 0, worst=2
+        )
         assert found.means['ssim'] == pytest.approx(1.0, abs=1e-5)
         assert found.means['mae'] == pytest.approx(0.0, abs=1e-5)
         assert len(found.worst) == 2
@@ -305,7 +309,7 @@ class TestDisparity:
 
     def test_metres_are_judged_as_their_inverse(self):
         metric, relative = (
-            evaluate_disparity.judge(Oracle(SCENES, kind), SCENES, range(3), 0, worst=0)
+            evaluate_disparity.evaluate_model(Oracle(SCENES, kind), SCENES, range(3), 0, worst=0)
             for kind in ('metric', 'relative')
         )
         assert metric.means == pytest.approx(relative.means, abs=1e-6)

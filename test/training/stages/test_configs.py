@@ -91,7 +91,7 @@ def test_it_names_what_there_is(name: str) -> None:
     parts = (getattr(config, part, ()) for part in ('sets', 'labelled', 'validation'))
     named = [each for part in parts for each in part if each.name not in WORLDS]
     for each in named:
-        assert each.split in ('', *registry.about(each.name).splits), each
+        assert each.split in ('', *registry.set_info(each.name).splits), each
     if isinstance(config, SegmentConfig):
         assert config.set in segmentation.LOADERS
     if isinstance(config, MetricConfig):

@@ -15,16 +15,16 @@ from dav2_ros.models import checkpoints
 from dav2_ros.models.info import ModelError
 from dav2_ros.network.presets import PRESETS
 from dav2_ros.network.vit import VisionTransformer
-from dav2_training.config import ConfigError, FitConfig, SetConfig
-from dav2_training.data.augment import StrongConfig
+from dav2_training.config import ConfigError, FitConfig, SetConfig, Start
+from dav2_training.data.augment import StrongAugmentConfig
 from dav2_training.data.procedural.frame_cache import Rendered
-from dav2_training.data.relative_batches import Feed, RelativeBatch
+from dav2_training.data.relative_batches import RelativeBatch, RelativeBatches
 from dav2_training.loop import pretrained
 from dav2_training.loop.validation import normalise
 from dav2_training.losses import RelativeLoss, feature_alignment, per_region
 from dav2_training.stages import student
 from dav2_training.stages.pseudo_label import PseudoLabelConfig, label
-from dav2_training.stages.relative import Objective, RelativeNetwork, Start, Weights, validator
+from dav2_training.stages.relative import ObjectiveWeights, RelativeNetwork, RelativeObjective, build_network, validator
 from dav2_training.stages.student import StudentConfig
 
 
@@ -82,7 +82,7 @@ class TestDinov2:
         from transformers import Dinov2Config, Dinov2Model
 
         file = random_file('vits', tmp_path / 'dinov2_vits14_pretrain.pth')
-        network = Start(encoder=str(tmp_path / 'dinov2_vits14_pretrain.pth')).network('vits', 518 * 518, seed=0)
+        network = build_network(Start(encoder=str(tmp_path / 'dinov2_vits14_pretrain.pth')), 'vits', 518 * 518, seed=0)
         config = Dinov2Config(
             hidden_size=384, num_attention_heads=6, num_hidden_layers=12, image_size=518, patch_size=14
         )
@@ -98,7 +98,7 @@ class TestDinov2:
 
     def test_what_begins_with_a_metric_model_orders_things_as_that_does(self) -> None:
         metric = checkpoints.build(checkpoints.load('vitt-procedural'))
-        relative = Start(model='vitt-procedural').network('vitt', 56 * 70, seed=0)
+        relative = build_network(Start(model='vitt-procedural'), 'vitt', 56 * 70, seed=0)
         image = torch.randn(1, 3, 56, 70, generator=torch.Generator().manual_seed(3))
         with torch.no_grad():
             logits = torch.logit(metric(image).double() / metric.max_depth_m)
@@ -142,9 +142,9 @@ def renamed(file: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def mixed_batch() -> RelativeBatch:
     frames = Rendered('procedural', 3, 8, 28, 42)
-    return Feed(28, 42, 6, truth=frames, pseudo=frames, labelled=2, strong=StrongConfig(cutmix_share=1.0)).make(
-        0, range(6)
-    )
+    return RelativeBatches(
+        28, 42, 6, truth=frames, pseudo=frames, labelled=2, strong=StrongAugmentConfig(cutmix_share=1.0)
+    ).make(0, range(6))
 
 
 def slice_of(batch: RelativeBatch, part: slice) -> RelativeBatch:
@@ -153,15 +153,15 @@ def slice_of(batch: RelativeBatch, part: slice) -> RelativeBatch:
 
 @pytest.fixture(scope='module')
 def network() -> RelativeNetwork:
-    return Start().network('vitt', 28 * 42, seed=0)
+    return build_network(Start(), 'vitt', 28 * 42, seed=0)
 
 
 class TestObjective:
     LOSSES = RelativeLoss(), RelativeLoss(ignored=0.1)
 
-    def objective(self, network: RelativeNetwork, **weights: float) -> Objective:
-        other = Start().network('vitt', 28 * 42, seed=1).pretrained  # not where it started: something to align with
-        return Objective(Weights(**weights), *self.LOSSES, 2 / 6, other)
+    def objective(self, network: RelativeNetwork, **weights: float) -> RelativeObjective:
+        other = build_network(Start(), 'vitt', 28 * 42, seed=1).pretrained  # an encoder to align with: not its own
+        return RelativeObjective(ObjectiveWeights(**weights), *self.LOSSES, 2 / 6, other)
 
     def test_it_is_the_mean_of_each_kind_and_their_weighted_sum(self, network: RelativeNetwork) -> None:
         batch, objective = mixed_batch(), self.objective(network, labelled=0.5, pseudo=2.0, alignment=3.0)
@@ -184,8 +184,8 @@ class TestObjective:
 
     def test_an_encoder_that_has_not_moved_is_aligned(self, network: RelativeNetwork) -> None:
         batch = mixed_batch()
-        still = Objective(Weights(alignment=5.0), *self.LOSSES, 2 / 6, network.pretrained)
-        without = Objective(Weights(), *self.LOSSES, 2 / 6)
+        still = RelativeObjective(ObjectiveWeights(alignment=5.0), *self.LOSSES, 2 / 6, network.pretrained)
+        without = RelativeObjective(ObjectiveWeights(), *self.LOSSES, 2 / 6)
         with torch.no_grad():
             torch.testing.assert_close(still(network, batch), without(network, batch))
 
@@ -203,7 +203,7 @@ class TestObjective:
 class TestValidation:
     def test_who_knows_inverse_depth_up_to_scale_and_shift_is_perfect(self) -> None:
         held_out = (SetConfig(name='procedural', seed=9, frames=5),)
-        frames = Feed(28, 42, 8, truth=Rendered('procedural', 9, 5, 28, 42), labelled=8, seed=77)
+        frames = RelativeBatches(28, 42, 8, truth=Rendered('procedural', 9, 5, 28, 42), labelled=8, seed=77)
 
         class Oracle(torch.nn.Linear):
             def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -226,7 +226,7 @@ class TestRefusals:
         ({}, 'names 0 sets'),
         ({'sets': SET, 'labelled_share': 0.5}, 'names 0 sets'),
         ({'sets': (SetConfig(name='shifted'),)}, 'has no `labels`'),
-        ({'sets': SET, 'weights': Weights(alignment=1.0)}, 'an encoder to stay near'),
+        ({'sets': SET, 'weights': ObjectiveWeights(alignment=1.0)}, 'an encoder to stay near'),
     ])  # fmt: skip
     def test_a_student_whose_settings_contradict_each_other_is_one_sentence(self, changes, words, tmp_path) -> None:
         with pytest.raises(ConfigError, match=words):

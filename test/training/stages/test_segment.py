@@ -15,12 +15,12 @@ from random_weights import random_network
 from sets.label_maps import ade20k, write
 
 from dav2_training.config import ConfigError, FitConfig, Start
-from dav2_training.data.augment import StrongConfig
-from dav2_training.data.segmentation_batches import LabelFeed, scaled_crop
-from dav2_training.data.sets.segmentation import IGNORE, Labelled
+from dav2_training.data.augment import StrongAugmentConfig
+from dav2_training.data.segmentation_batches import SegmentationBatches, scaled_crop
+from dav2_training.data.sets.segmentation import IGNORE, LabelledImage
 from dav2_training.loop.distributed import Share
 from dav2_training.stages.segment import SegmentConfig, classes_of, train
-from dav2_training.stages.segmentation_network import Confusion, Segmenter, cross_entropy
+from dav2_training.stages.segmentation_network import ConfusionMatrix, SegmentationNetwork, cross_entropy
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -42,15 +42,15 @@ def test_mean_iou_is_that_of_sets_of_pixels(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.choice([0, 1, 2, 4, IGNORE], (12, 15)).astype(np.uint8)
     named = np.where(rng.random(labels.shape) < 0.6, labels, rng.integers(0, 5, labels.shape)) % 6
-    found = Confusion.of(torch.from_numpy(named), torch.from_numpy(labels), 6)
+    found = ConfusionMatrix.of(torch.from_numpy(named), torch.from_numpy(labels), 6)
     assert found.mean_iou() == pytest.approx(miou_by_sets(named, labels, 6), abs=1e-9)
     assert found.counts.sum() == (labels != IGNORE).sum()
     halves = [
-        Confusion.of(torch.from_numpy(named[p]), torch.from_numpy(labels[p]), 6) for p in (slice(5), slice(5, 12))
+        ConfusionMatrix.of(torch.from_numpy(named[p]), torch.from_numpy(labels[p]), 6) for p in (slice(5), slice(5, 12))
     ]
     assert torch.equal((halves[0] + halves[1]).counts, found.counts)
     right = torch.from_numpy(labels)
-    assert Confusion.of(right.long() % 6, right, 6).mean_iou() == 1.0
+    assert ConfusionMatrix.of(right.long() % 6, right, 6).mean_iou() == 1.0
 
 
 def test_what_is_ignored_moves_nothing() -> None:
@@ -84,11 +84,13 @@ def test_the_same_batch_comes_to_one_process_and_to_two() -> None:
         def __len__(self) -> int:
             return 3
 
-        def __getitem__(self, index: int) -> Labelled:
+        def __getitem__(self, index: int) -> LabelledImage:
             rng = np.random.default_rng(index)
-            return Labelled(rng.integers(0, 256, (30, 50, 3), np.uint8), rng.integers(0, 3, (30, 50), np.uint8), '')
+            return LabelledImage(
+                rng.integers(0, 256, (30, 50, 3), np.uint8), rng.integers(0, 3, (30, 50), np.uint8), ''
+            )
 
-    feed = LabelFeed(Noise(), 28, 28, (0.5, 2.0), 4, StrongConfig())
+    feed = SegmentationBatches(Noise(), 28, 28, (0.5, 2.0), 4, StrongAugmentConfig())
     whole = next(feed(2))
     halves = [next(feed(2, Share(rank, 2))) for rank in (0, 1)]
     assert torch.equal(whole.rgb, torch.cat([h.rgb for h in halves]))
@@ -96,8 +98,8 @@ def test_the_same_batch_comes_to_one_process_and_to_two() -> None:
 
 
 def test_a_picture_is_named_at_the_size_of_its_labels() -> None:
-    network = Segmenter('vitt', 7, 32).eval()
-    picture = Labelled(np.zeros((37, 61, 3), np.uint8), np.zeros((37, 61), np.uint8), 'a')
+    network = SegmentationNetwork('vitt', 7, 32).eval()
+    picture = LabelledImage(np.zeros((37, 61, 3), np.uint8), np.zeros((37, 61), np.uint8), 'a')
     named = classes_of(network, picture, 28)
     assert named.shape == (37, 61) and 0 <= named.min() <= named.max() < 7
 
@@ -118,7 +120,8 @@ def test_the_stage_learns_to_tell_sky_from_ground(tmp_path: Path) -> None:
     fit = FitConfig(steps=40, batch=2, lr=5e-3, encoder_lr=1e-4, warm_up=2, precision='32-true', accelerator='cpu',
                     save_every=40, validate_every=10, tensorboard=False)  # fmt: skip
     config = SegmentConfig('vitt', Start(encoder=str(encoder)), 'ade20k', str(root), size=42, crop=42, width=32,
-                           scales=(1.0, 1.3), colours=StrongConfig(jitter_share=0.0), workers=0, fit=fit)  # fmt: skip
+                           scales=(1.0, 1.3), workers=0, fit=fit,
+                           colours=StrongAugmentConfig(jitter_share=0.0))  # fmt: skip
     found = train(config, tmp_path / 'out')
     assert found.mean_iou() > 0.6 and found.counts.sum() == 42 * 53
     assert 'mIoU' in (tmp_path / 'out' / 'log.csv').read_text()

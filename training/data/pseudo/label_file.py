@@ -68,7 +68,7 @@ def write(path: Path, png: bytes) -> None:
 
 
 @dataclass(frozen=True)
-class PseudoLabelled:
+class PseudoLabelledSet:
     """A set of pictures with the labels that a teacher gave them, whatever truth the set has itself."""
 
     pictures: DepthSet

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of pseudo labels that is being filled: what is done, what could not be, and by whom.
+"""Fill a folder of pseudo labels: what is done, what could not be, and by whom.
 
 Beside the labels lie settings.json (teacher, sizes, set: labels of two kinds never mix), one done-RANK.tsv per process
 (index and name of a picture), written after its label, and one bad-RANK.tsv (index and reason).
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dav2_ros.files.atomic import write_file
+from dav2_ros.files.atomic import write_json
 from dav2_training.config import ConfigError
 from dav2_training.data.pseudo.label_file import label_path
 
@@ -35,7 +35,7 @@ class LabelFolder:
                     f'{folder} holds labels of {key} {kept.get(key)!r}, not {settings.get(key)!r}: take another folder.'
                 )
         else:
-            write_file(path, json.dumps(settings, indent=1).encode())
+            write_json(path, settings)
         self.done = {int(index) for index, name in _lines(folder, 'done-*.tsv') if label_path(folder, name).is_file()}
         self.bad = {int(index) for index, _ in _lines(folder, 'bad-*.tsv')}
         for path in (self._log('done'), self._log('bad')):

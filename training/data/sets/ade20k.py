@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError
-from dav2_training.data.sets.segmentation import IGNORE, Labelled, read_labelled
+from dav2_training.data.sets.segmentation import IGNORE, LabelledImage, read_labelled
 
 CLASSES = 150
 TABLE = np.full(256, IGNORE, np.uint8)
@@ -21,7 +21,7 @@ FOLDERS = {'train': 'training', 'val': 'validation'}
 class Ade20k:
     """20,210 pictures of train, 2,000 of val, of all sizes."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='ADE20K (ADEChallengeData2016)',
         tree=(
             '├── images/{training,validation}/ADE_train_00000001.jpg\n'
@@ -45,7 +45,7 @@ class Ade20k:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Labelled:
+    def __getitem__(self, index: int) -> LabelledImage:
         picture = self.pictures[index]
         labels = self.root / 'annotations' / self.folder / f'{picture.stem}.png'
         return read_labelled(picture, labels, TABLE, picture.stem)

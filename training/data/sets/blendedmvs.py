@@ -11,8 +11,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo, refuse
 
 LISTS = {
     'train': ('BlendedMVG_training.txt', 'BlendedMVS_training.txt', 'training_list.txt'),
@@ -27,7 +27,7 @@ class BlendedMvs(PairSet):
     (YoYo000/BlendedMVS issue 7): none is trusted. 0 in a file is where the scan has no surface, sky among it: unknown.
     """
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='BlendedMVS / BlendedMVG',
         tree="""ROOT
 ├── validation_list.txt, BlendedMVG_training.txt   for the splits val and train
@@ -42,7 +42,7 @@ class BlendedMvs(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> Iterator[Named]:
+    def find(self, split: str) -> Iterator[PairNames]:
         chosen = None if split == 'all' else self._scenes(split)
         for truth in self.files('*/rendered_depth_maps/*.pfm'):
             if chosen is None or truth.split('/')[0] in chosen:
@@ -54,11 +54,11 @@ class BlendedMvs(PairSet):
                 return set(path.read_text().split())
         raise refuse(type(self), self.root, LISTS[split][0])
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         z = decode.pfm(pair.truth)
         return np.divide(1, z, out=np.full_like(z, np.nan), where=z > 0)
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera:
         path = pair.truth.parents[1] / 'cams' / f'{pair.truth.stem}_cam.txt'
         try:
             fx, _, cx, _, fy, cy = map(float, _after(path, 'intrinsic')[:6])

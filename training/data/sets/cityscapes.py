@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError
-from dav2_training.data.sets.segmentation import IGNORE, Labelled, read_labelled
+from dav2_training.data.sets.segmentation import IGNORE, LabelledImage, read_labelled
 
 # road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person, rider,
 # car, truck, bus, train, motorcycle, bicycle: the ids of the classes that are evaluated, in the order of their trainIds
@@ -22,7 +22,7 @@ TABLE[list(IDS)] = range(len(IDS))
 class Cityscapes:
     """The finely labelled pictures: 2,975 of train, 500 of val, 1024x2048."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='Cityscapes (leftImg8bit and gtFine)',
         tree=(
             '├── leftImg8bit/{train,val}/CITY/CITY_000000_000019_leftImg8bit.png\n'
@@ -36,8 +36,8 @@ class Cityscapes:
     classes = len(IDS)
 
     def __init__(self, root: Path, split: str) -> None:
-        if split not in self.ABOUT.splits:
-            raise DataError(f'Cityscapes has no split {split!r}: choose one of {", ".join(self.ABOUT.splits)}.')
+        if split not in self.INFO.splits:
+            raise DataError(f'Cityscapes has no split {split!r}: choose one of {", ".join(self.INFO.splits)}.')
         self.root, self.split = root, split
         self.pictures = sorted((root / 'leftImg8bit' / split).glob('*/*_leftImg8bit.png'))
         if not self.pictures:
@@ -46,7 +46,7 @@ class Cityscapes:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Labelled:
+    def __getitem__(self, index: int) -> LabelledImage:
         picture = self.pictures[index]
         name = picture.name.removesuffix('_leftImg8bit.png')
         labels = self.root / 'gtFine' / self.split / picture.parent.name / f'{name}_gtFine_labelIds.png'

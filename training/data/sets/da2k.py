@@ -8,14 +8,14 @@ from pathlib import Path
 
 from dav2_ros.evaluation.da2k import AnnotatedPicture, AnnotationError, read_annotations
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 
 
 class Da2k:
     """1,035 pictures of eight kinds of scene, 2,068 pairs; `picture(i)` has the pairs of sample i."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='DA-2K',
         tree='├── annotations.json\n└── images/{indoor,outdoor,non_real,...}/name.jpg',
         splits=('test',),

@@ -19,7 +19,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.projection import splat
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 
 FRONT = 'CAMERA_01'  # papers judge on it alone: 3,950 pictures of val
@@ -28,7 +28,7 @@ SPLITS = {'train': '0', 'val': '1'}  # the numbers of DGP
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class DdadFrame:
     """One picture, the sweep of its moment, and where both were."""
 
     scene: Path
@@ -43,7 +43,7 @@ class View:
 class Ddad:
     """Sparse depth: each LiDAR point of the same moment on its pixel, the nearest where there are several."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='DDAD (ddad_train_val)',
         tree=(
             '├── ddad.json\n'
@@ -64,20 +64,20 @@ class Ddad:
             raise refuse(Ddad, root, 'ddad.json')
         part, _, every = split.partition('-')
         scenes = _json(root / 'ddad.json').get('scene_splits', {}).get(SPLITS[part], {}).get('filenames', [])
-        self.views = [view for scene in scenes for view in _views(root / scene, front_only=not every)]
+        self.frames = [frame for scene in scenes for frame in _frames(root / scene, front_only=not every)]
 
     def __len__(self) -> int:
-        return len(self.views)
+        return len(self.frames)
 
     def __getitem__(self, index: int) -> Sample:
-        view = self.views[index]
-        rgb = decode.rgb(view.scene / view.picture)
-        camera = _camera(view.scene / f'calibration/{view.calibration}.json', view.camera, *rgb.shape[:2])
-        world_m = view.lidar_pose.apply(_points(view.scene / view.points))
-        xyz_m = view.camera_pose.inverse().apply(world_m)
+        frame = self.frames[index]
+        rgb = decode.rgb(frame.scene / frame.picture)
+        camera = _camera(frame.scene / f'calibration/{frame.calibration}.json', frame.camera, *rgb.shape[:2])
+        world_m = frame.lidar_pose.apply(_points(frame.scene / frame.points))
+        xyz_m = frame.camera_pose.inverse().apply(world_m)
         pixels = camera.project(xyz_m)  # NaN behind the camera, and false below
         inside = (pixels > -0.5).all(axis=1) & (pixels < (camera.width - 0.5, camera.height - 0.5)).all(axis=1)
-        name = f'{view.scene.name}/{view.camera}/{Path(view.picture).stem}'
+        name = f'{frame.scene.name}/{frame.camera}/{Path(frame.picture).stem}'
         return Sample(rgb, name, splat(pixels[inside], xyz_m[inside, 2], rgb.shape[:2]), camera=camera)
 
 
@@ -88,12 +88,12 @@ def _json(path: Path) -> dict[str, Any]:
         raise decode.unreadable(path, error) from error
 
 
-def _views(path: Path, *, front_only: bool) -> list[View]:
+def _frames(path: Path, *, front_only: bool) -> list[DdadFrame]:
     """List the pictures of a scene that have points; raises DataError."""
     scene = _json(path)
     try:
         data = {each['key']: each for each in scene['data']}
-        views = []
+        frames = []
         for sample in scene['samples']:
             named = {data[key]['id']['name']: data[key]['datum'] for key in sample['datum_keys']}
             clouds = [datum['point_cloud'] for name, datum in named.items() if name.lower() == LIDAR]
@@ -102,8 +102,8 @@ def _views(path: Path, *, front_only: bool) -> list[View]:
                     picture, cloud = datum['image'], clouds[0]
                     taken, swept = _pose(picture['pose']), _pose(cloud['pose'])
                     files = name, picture['filename'], taken, cloud['filename'], swept, sample['calibration_key']
-                    views.append(View(path.parent, *files))
-        return views
+                    frames.append(DdadFrame(path.parent, *files))
+        return frames
     except (KeyError, TypeError, AttributeError) as error:
         raise decode.unreadable(path, f'a scene of DGP has {error} here') from error
 

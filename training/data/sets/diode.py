@@ -10,7 +10,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 
 CAMERA = Camera(1024, 768, 886.81, 927.06, 512.0, 384.0)  # intrinsics.txt of the devkit: one camera for all
@@ -19,7 +19,7 @@ CAMERA = Camera(1024, 768, 886.81, 927.06, 512.0, 384.0)  # intrinsics.txt of th
 class Diode:
     """Metres as published, without a cut: papers differ in theirs (0.6 to 350 m, or to 300 m)."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='DIODE',
         tree=(
             '└── {train,val}/{indoors,outdoor}/scene_00019/scan_00183/\n'

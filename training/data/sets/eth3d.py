@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 from dav2_training.data.sets.colmap import cameras_by_picture
 
@@ -18,7 +18,7 @@ from dav2_training.data.sets.colmap import cameras_by_picture
 class Eth3d:
     """454 pictures of 24 million pixels, as the lens distorted them: the depth is of those, not of the undistorted."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='ETH3D (high-res multi-view, training)',
         tree=(
             '└── courtyard/ (and 12 more)\n'

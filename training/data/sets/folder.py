@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import ClassVar
 
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.string_table import Names
+from dav2_training.data.string_table import StringTable
 
 PICTURE = re.compile(r'\.(jpe?g|png|webp|bmp|tiff?|ppm)$', re.IGNORECASE)
 
 
-class Folder:
+class ImageFolder:
     """All pictures under a folder, in the order of their names; hidden files and folders are left out.
 
     A file in place of a split lists pictures and folders, one a line, relative to the root or absolute.
     """
 
-    ABOUT: ClassVar[About] = About(
+    INFO: ClassVar[SetInfo] = SetInfo(
         title='A folder of pictures',
         tree='└── any/folders/name.jpg  (or png, webp, bmp, tiff, ppm)',
         splits=('all',),
@@ -39,7 +39,7 @@ class Folder:
         self.root = root
         pattern = self.NAMED.get(split, PICTURE)
         listed = ['.'] if split in self.NAMED else _lines(Path(split))
-        self.paths = Names(path for each in listed for path in self._under(each) if pattern.search(path))
+        self.paths = StringTable(path for each in listed for path in self._under(each) if pattern.search(path))
         if not self.paths:
             raise refuse(type(self), root, 'such pictures')
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo, refuse
 
 SPLITS_CSV, CAMERAS_CSV = 'metadata_images_split_scene_v1.csv', 'metadata_camera_parameters.csv'
 STANDARD = np.diag([math.tan(math.radians(30)), 0.75 * math.tan(math.radians(30)), -1.0])  # 60 degrees, 4:3
@@ -31,7 +31,7 @@ STANDARD = np.diag([math.tan(math.radians(30)), 0.75 * math.tan(math.radians(30)
 class Hypersim(PairSet):
     """Frames whose distance is on disk; the picture is the preview, or tone-mapped from the colour if there is none."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='Hypersim',
         tree=f"""ROOT
 ├── {SPLITS_CSV}   what is train, val and test (split all does without)
@@ -46,7 +46,7 @@ class Hypersim(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> Iterator[Named]:
+    def find(self, split: str) -> Iterator[PairNames]:
         chosen = None if split == 'all' else self._partition(split)
         has_previews = cache(lambda images: (self.root / f'{images}_final_preview').is_dir())
         for truth in self.files('ai_*/images/scene_cam_*_geometry_hdf5/frame.*.depth_meters.hdf5'):
@@ -80,23 +80,23 @@ class Hypersim(PairSet):
         rows = self._table(CAMERAS_CSV)
         return {row['scene_name']: np.array([float(row[c]) for c in cells]).reshape(3, 3) for row in rows}
 
-    def _k(self, pair: Pair, height: int, width: int) -> np.ndarray:
+    def _k(self, pair: FilePair, height: int, width: int) -> np.ndarray:
         scene = pair.truth.parents[2].name
         return pinhole(self._matrices.get(scene, STANDARD), height, width)
 
-    def rgb(self, pair: Pair) -> np.ndarray:
+    def rgb(self, pair: FilePair) -> np.ndarray:
         if pair.picture.suffix != '.hdf5':
             return decode.rgb(pair.picture)
         entities = pair.truth.with_name(pair.truth.name.replace('depth_meters', 'render_entity_id'))
         known = decode.hdf5(entities) != -1 if entities.exists() else None
         return tone_mapped(decode.hdf5(pair.picture).astype(np.float32), known)
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         z_m = decode.hdf5(pair.truth).astype(np.float32)  # distance, so far
         z_m /= ray_lengths(self._k(pair, *z_m.shape), *z_m.shape)
         return z_m
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera:
         height, width = rgb.shape[:2]
         k = self._k(pair, height, width)
         return Camera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])

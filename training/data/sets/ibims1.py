@@ -10,7 +10,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 
 FIELDS = ('rgb', 'depth', 'calib', 'mask_invalid', 'mask_transp')
@@ -20,7 +20,7 @@ FOLDER = 'ibims1_core_mat'
 class Ibims1:
     """What is transparent, or marked as wrongly scanned, is unknown, as in the authors' evaluation."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='iBims-1 (core, .mat)',
         tree=f'└── {FOLDER}/\n    ├── imagelist.txt\n    └── corridor_01.mat (and 99 more)',
         splits=('test',),

@@ -14,8 +14,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo
 from dav2_training.data.sample import DataError
 
 # The 28 drives that Eigen et al. (2014) test on; all others may be learnt from.
@@ -33,7 +33,7 @@ LISTED = re.compile(r'(\d{4}_\d\d_\d\d_drive_\d{4}_sync)(?:/image_(0[23])/data/|
 PER_DRIVE = 25  # frames that papers test on
 
 
-class Frame(NamedTuple):
+class KittiFrame(NamedTuple):
     """A picture by drive, camera ('02' left, '03' right) and number."""
 
     drive: str
@@ -51,7 +51,7 @@ class Kitti(PairSet):
     annotated are left out.
     """
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='KITTI, raw and annotated depth',
         tree="""ROOT
 ├── raw/2011_09_26                    or ROOT/2011_09_26
@@ -73,7 +73,7 @@ class Kitti(PairSet):
         found = self.files('*/*_drive_*_sync/proj_depth/groundtruth', inner)
         return {path.split('/')[1]: os.path.join(inner, path) for path in found}
 
-    def find(self, split: str) -> list[Named]:
+    def find(self, split: str) -> list[PairNames]:
         if split in ('train', 'val'):
             drives = [drive for drive, path in self._drives.items() if path.split('/')[-4] == split]
         else:
@@ -82,10 +82,10 @@ class Kitti(PairSet):
         for drive in drives:
             numbers = sorted(int(path.stem) for path in (self.root / self._drives[drive]).glob('image_02/*.png'))
             numbers = evenly(numbers, PER_DRIVE) if split == 'eigen-25' else numbers
-            frames += [Frame(drive, '02', number) for number in numbers]
+            frames += [KittiFrame(drive, '02', number) for number in numbers]
         return self._named(frames)
 
-    def _named(self, frames: list[Frame]) -> list[Named]:
+    def _named(self, frames: list[KittiFrame]) -> list[PairNames]:
         """Name frames with their pictures; drives without pictures on this disk are left out."""
         raw = 'raw/' if (self.root / 'raw').is_dir() else ''
         folders = {f[:2]: f'{raw}{f.drive[:10]}/{f.drive}/image_{f.camera}/data' for f in frames}
@@ -103,20 +103,20 @@ class Kitti(PairSet):
         """Return .png, or .jpg of who saved disk, or nothing where no pictures are."""
         return next((path.suffix for path in (self.root / folder).glob('*.[pj][np]g')), '')
 
-    def listed(self, file: Path) -> list[Named]:
+    def listed(self, file: Path) -> list[PairNames]:
         frames = []
         for line in filter(str.strip, file.read_text().splitlines()):
             if not (found := LISTED.search(line.strip())):
                 raise DataError(f'{file} has the line {line!r}, which names no frame of KITTI.')
             drive, camera, number, side = found.groups()
-            frames.append(Frame(drive, camera or {'l': '02', 'r': '03'}.get(side, '02'), int(number)))
+            frames.append(KittiFrame(drive, camera or {'l': '02', 'r': '03'}.get(side, '02'), int(number)))
         named = self._named([frame for frame in frames if frame.drive in self._drives])
         return [names for names in named if (self.root / names[1]).is_file()]
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         return decode.metres(decode.png16(pair.truth), 256)
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera | None:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera | None:
         drive, camera = pair.picture.parents[2], pair.picture.parents[1].name[-2:]
         rows = _calibration(drive.parent / 'calib_cam_to_cam.txt')
         if f'P_rect_{camera}' not in rows:

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.data.string_table import Names
+from dav2_training.data.string_table import StringTable
 
 
 class Lsun:
     """9.8 million of ten kinds of scene: pictures as WebP, 256 pixels on the short side, in LMDB."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='LSUN (scenes)',
         tree='└── bedroom_train_lmdb/ (and those of nine more)\n    ├── data.mdb\n    └── lock.mdb',
         splits=('all',),
@@ -58,9 +58,9 @@ class Lsun:
         return self.folders[kind], self.keys[kind][index - (self.ends[kind - 1] if kind else 0)]
 
 
-def _keys(folder: Path) -> Names:
+def _keys(folder: Path) -> StringTable:
     with _reading(folder) as transaction:
-        return Names(bytes(key).decode() for key in transaction.cursor().iternext(values=False))
+        return StringTable(bytes(key).decode() for key in transaction.cursor().iternext(values=False))
 
 
 @contextmanager

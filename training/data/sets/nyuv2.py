@@ -11,8 +11,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 
 STANDARD = Camera(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)  # of the colour camera, by the set's toolbox
@@ -29,7 +29,7 @@ class NyuV2:
     belongs to the evaluation, and is not made here.
     """
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='NYU Depth v2, labelled',
         tree=f"""ROOT
 ├── {LABELLED}
@@ -74,7 +74,7 @@ class NyuV2:
 class NyuV2Png(PairSet):
     """The folders that BTS and its heirs train and test on: JPEG, and millimetres in PNG16 (0 is unknown)."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='NYU Depth v2, folders of PNG',
         tree="""ROOT
 ├── sync/kitchen_0028b                the frames of the videos that have depth, for training
@@ -90,13 +90,13 @@ class NyuV2Png(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> Iterator[Named]:
+    def find(self, split: str) -> Iterator[PairNames]:
         folder = 'sync' if split == 'sync' else f'official_splits/{split}'
         for truth in self.files(f'{folder}/*/sync_depth_*.png'):
             yield truth.replace('/sync_depth_', '/rgb_').replace('.png', '.jpg'), truth
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         return decode.metres(decode.png16(pair.truth), 1000)
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera:
         return STANDARD.resized(rgb.shape[1], rgb.shape[0])

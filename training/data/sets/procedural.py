@@ -11,15 +11,15 @@ import yaml
 
 from dav2_training import config
 from dav2_training.data.procedural.frame_cache import WORLDS, Rendered
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 
 FILE = 'scenes.yaml'
-APART = 1_000_003  # between the seeds of two splits
+SEED_STEP = 1_000_003  # between the seeds of two splits
 
 
 @dataclass(frozen=True)
-class Scenes:
+class ScenesFile:
     """What scenes.yaml may say."""
 
     world: str = 'procedural'  # or shifted: the same geometry as another world would photograph it
@@ -33,7 +33,7 @@ class Scenes:
 class ProceduralSet:
     """Exact Z depth, sky as +inf, and the camera of each frame."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='Procedural scenes',
         tree=f'└── {FILE}  (seed: 1, frames: {{train: 20000, val: 200}}, height: 168, width: 224, world: procedural)',
         splits=('train', 'val'),
@@ -47,12 +47,12 @@ class ProceduralSet:
         if not path.is_file():
             raise refuse(ProceduralSet, root, FILE)
         try:
-            scenes = config.from_dict(Scenes, yaml.safe_load(path.read_text()) or {}, str(path))
+            scenes = config.from_dict(ScenesFile, yaml.safe_load(path.read_text()) or {}, str(path))
         except (ValueError, yaml.YAMLError) as error:
             raise DataError(f'{path} does not say what to render ({" ".join(str(error).split())})') from error
         if scenes.world not in WORLDS:
             raise DataError(f'{path} has no world {scenes.world!r}: choose one of {", ".join(WORLDS)}.')
-        seed = scenes.seed + APART * self.ABOUT.splits.index(split)
+        seed = scenes.seed + SEED_STEP * self.INFO.splits.index(split)
         cache = str(root) if scenes.keep else ''
         frames = scenes.frames.get(split, 0)
         self.frames = Rendered(scenes.world, seed, frames, scenes.height, scenes.width, cache)

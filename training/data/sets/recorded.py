@@ -9,14 +9,14 @@ from pathlib import Path
 from dav2_ros.bags import BagError
 from dav2_ros.bags.extraction.format import ABOUT, CAMERAS, FRAMES, SPLITS, from_units, read_frames
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 
 
-class Recorded:
+class RecordedSet:
     """Pictures of one camera with the depth that a depth camera or a LiDAR measured; `val` is the recording's end."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='A recording, extracted',
         tree=f'├── {ABOUT}\n├── {CAMERAS}\n├── {FRAMES}\n├── rgb/000012.jpg\n└── depth/000012.png',
         splits=(*SPLITS, 'all'),
@@ -27,7 +27,7 @@ class Recorded:
 
     def __init__(self, root: Path, split: str) -> None:
         if not (root / ABOUT).is_file():
-            raise refuse(Recorded, root, ABOUT)
+            raise refuse(RecordedSet, root, ABOUT)
         self.root = root
         try:
             frames, self.cameras, self.units_per_m = read_frames(root)

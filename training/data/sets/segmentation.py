@@ -23,7 +23,7 @@ LOADERS = {'cityscapes': 'Cityscapes', 'ade20k': 'Ade20k'}  # name of the set, a
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledImage:
     """A picture and the class of each of its pixels."""
 
     rgb: np.ndarray  # (H, W, 3) uint8
@@ -31,30 +31,30 @@ class Labelled:
     name: str
 
 
-class LabelSet(Protocol):
+class SegmentationSet(Protocol):
     """A labelled data set on disk: opening it lists its files and reads none of them."""
 
     classes: int
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Labelled:
+    def __getitem__(self, index: int) -> LabelledImage:
         """Read one picture. Raises DataError, one sentence with the file, for one that cannot be read."""
         ...
 
 
-def open_set(name: str, root: str | Path, split: str) -> LabelSet:
+def open_set(name: str, root: str | Path, split: str) -> SegmentationSet:
     """Open a labelled set; raises DataError for a name that there is not, or with the tree expected under `root`."""
     if name not in LOADERS:
         raise DataError(f'There is no labelled data set {name!r}: choose one of {", ".join(sorted(LOADERS))}.')
     return getattr(import_module(f'dav2_training.data.sets.{name}'), LOADERS[name])(Path(root), split)
 
 
-def read_labelled(picture: Path, labels: Path, table: np.ndarray, name: str) -> Labelled:
+def read_labelled(picture: Path, labels: Path, table: np.ndarray, name: str) -> LabelledImage:
     """Read a picture and its 8-bit label map, translated by `table` (256,) uint8; raises DataError."""
     rgb = decode.rgb(picture)
     coded = cv2.imread(str(labels), cv2.IMREAD_UNCHANGED)
     if coded is None or coded.dtype != np.uint8 or coded.shape != rgb.shape[:2]:
         height, width = rgb.shape[:2]
         raise decode.unreadable(labels, f'it is no map of one byte per pixel of the {width}x{height} picture')
-    return Labelled(rgb, cv2.LUT(coded, table), name)
+    return LabelledImage(rgb, cv2.LUT(coded, table), name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import Sample
 
 TAG = np.float32(202021.25)  # with which its files begin: PIEH in ASCII
@@ -20,7 +20,7 @@ FAR_M = 80.0  # what lies behind is painted sky, in planes hundreds and thousand
 class Sintel:
     """23 sequences, 1,064 frames of 1024x436, in the film's units, which are metres give or take the modeller."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='MPI Sintel (training, with depth)',
         tree=(
             '└── training/\n'

@@ -10,7 +10,7 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 
 FAR_M = 8.0  # the toolbox sets all beyond to 8 m, loaders of others leave it out: none of the sensors measures there
@@ -20,7 +20,7 @@ LIST = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
 class SunRgbd:
     """10,335 pictures: 5,285 of train, 5,050 of test; depth as measured, holes and all (depth/, not depth_bfx/)."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='SUN RGB-D',
         tree=(
             '├── SUNRGBD/{kv1,kv2,realsense,xtion}/.../NYU0001/\n'

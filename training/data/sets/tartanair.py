@@ -10,8 +10,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo
 
 STANDARD = Camera(640, 480, 320.0, 320.0, 320.0, 240.0)
 SKY_M = 1e4  # what is drawn at infinity has at least this
@@ -21,7 +21,7 @@ BAD_SKY = 'amusement'  # a dome that nobody sees ends its sky at a finite depth 
 class TartanAir(PairSet):
     """The left camera; the files hold Z, in metres. All splits but 'all' leave the world 'amusement' out."""
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='TartanAir',
         tree="""ROOT
 └── abandonedfactory/Easy/P000        Easy and Hard
@@ -34,17 +34,17 @@ class TartanAir(PairSet):
         lists=True,
     )
 
-    def find(self, split: str) -> Iterator[Named]:
+    def find(self, split: str) -> Iterator[PairNames]:
         motion = {'easy': 'Easy', 'hard': 'Hard'}.get(split, '*')
         for truth in self.files(f'*/{motion}/P*/depth_left/*_left_depth.npy'):
             if split == 'all' or not truth.startswith(f'{BAD_SKY}/'):
                 yield truth.replace('/depth_left/', '/image_left/').replace('_depth.npy', '.png'), truth
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         z_m = decode.npy(pair.truth).astype(np.float32)
         z_m[z_m >= SKY_M] = np.inf
         z_m[z_m <= 0] = np.nan
         return z_m
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera:
         return STANDARD.resized(rgb.shape[1], rgb.shape[0])

@@ -11,18 +11,18 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from dav2_training.data.registry import About
-from dav2_training.data.sets.folder import Folder
+from dav2_training.data.registry import SetInfo
+from dav2_training.data.sets.folder import ImageFolder
 
 
-def _about(title: str, tree: str, licence: str, source: str, splits: tuple[str, ...] = ('all',)) -> About:
-    return About(title, tree, splits, 'none', licence, source)
+def _info(title: str, tree: str, licence: str, source: str, splits: tuple[str, ...] = ('all',)) -> SetInfo:
+    return SetInfo(title, tree, splits, 'none', licence, source)
 
 
-class Bdd100k(Folder):
+class Bdd100k(ImageFolder):
     """100,000 pictures; 8.2 million are about two a second of its 100,000 films of 40 s."""
 
-    ABOUT = _about(
+    INFO = _info(
         'BDD100K',
         '├── images/100k/{train,val,test}/0000f77c-6257be58.jpg  (split pictures)\n'
         '└── frames/{train,val,test}/<film>/000001.jpg  (split frames: ffmpeg -i <film>.mov -r 2 .../%06d.jpg)',
@@ -36,10 +36,10 @@ class Bdd100k(Folder):
     }
 
 
-class GoogleLandmarks(Folder):
+class GoogleLandmarks(ImageFolder):
     """4.1 million: the train part of version 2."""
 
-    ABOUT = _about(
+    INFO = _info(
         'Google Landmarks v2',
         '└── train/0/0/0/000042b4b7d2d0b7.jpg  (three folders: the first three letters)',
         'CC BY 4.0 (annotations); pictures have their own',
@@ -48,10 +48,10 @@ class GoogleLandmarks(Folder):
     NAMED: ClassVar = {'all': re.compile(r'^train/[0-9a-f]/[0-9a-f]/[0-9a-f]/[0-9a-f]+\.jpg$')}
 
 
-class ImageNet21k(Folder):
+class ImageNet21k(ImageFolder):
     """13.1 million: the release of winter 2021."""
 
-    ABOUT = _about(
+    INFO = _info(
         'ImageNet-21K',
         '└── n00004475/n00004475_15899.JPEG  (a folder for each of 19,167 synsets)',
         'for non-commercial research; see the site',
@@ -60,10 +60,10 @@ class ImageNet21k(Folder):
     NAMED: ClassVar = {'all': re.compile(r'(^|/)n\d{8}/n\d{8}_\d+\.JPEG$')}
 
 
-class Objects365(Folder):
+class Objects365(ImageFolder):
     """1.7 million: version 2, train."""
 
-    ABOUT = _about(
+    INFO = _info(
         'Objects365',
         '└── train/patch0/objects365_v1_00000001.jpg',
         'CC BY 4.0 (annotations); pictures have their own',
@@ -72,10 +72,10 @@ class Objects365(Folder):
     NAMED: ClassVar = {'all': re.compile(r'(^|/)objects365_v[12]_\d+\.jpg$')}
 
 
-class OpenImages(Folder):
+class OpenImages(ImageFolder):
     """Open Images V7: 9 million of train are published, 7.8 million were taken."""
 
-    ABOUT = _about(
+    INFO = _info(
         'Open Images V7',
         '└── {train,validation,test}/000002b66c9c498e.jpg',
         'CC BY 2.0 (pictures), CC BY 4.0 (annotations)',
@@ -84,10 +84,10 @@ class OpenImages(Folder):
     NAMED: ClassVar = {'all': re.compile(r'^(train|validation|test)(_[0-9a-f])?/[0-9a-f]{16}\.jpg$')}
 
 
-class Places365(Folder):
+class Places365(ImageFolder):
     """6.5 million of Places365-Challenge's 8 million, large or 256x256; standard has 1.8 million."""
 
-    ABOUT = _about(
+    INFO = _info(
         'Places365',
         '└── {data_large,data_256,...}/a/airfield/00000001.jpg',
         'for non-commercial research and education; see the site',
@@ -96,10 +96,10 @@ class Places365(Folder):
     NAMED: ClassVar = {'all': re.compile(r'^data_\w+/[a-z]/.+/\d{8}\.jpg$')}
 
 
-class Sa1b(Folder):
+class Sa1b(ImageFolder):
     """11.1 million, their short side 1,500 pixels."""
 
-    ABOUT = _about(
+    INFO = _info(
         'SA-1B',
         '└── sa_000020/sa_223750.jpg  (any folders; 1,000 archives of 11,000 pictures)',
         'SA-1B Dataset Research License',

@@ -15,8 +15,8 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_training.data import decode
-from dav2_training.data.pairs import Named, Pair, PairSet
-from dav2_training.data.registry import About
+from dav2_training.data.pairs import FilePair, PairNames, PairSet
+from dav2_training.data.registry import SetInfo
 
 SKY = 65535  # of the 16 bits; all else is centimetres
 STANDARD = Camera(1242, 375, 725.0087, 725.0087, 620.5, 187.0)
@@ -34,7 +34,7 @@ class VKitti2(PairSet):
     look ahead.
     """
 
-    ABOUT = About(
+    INFO = SetInfo(
         title='Virtual KITTI 2',
         tree="""ROOT                  (or ROOT/vkitti_2.0.3_rgb, ROOT/vkitti_2.0.3_depth, ROOT/vkitti_2.0.3_textgt)
 └── Scene01/clone     Scene01 02 06 18 20, each in ten variants
@@ -52,7 +52,7 @@ class VKitti2(PairSet):
         """Name the folder of an archive that was unpacked beside the others; all are one where they were merged."""
         return unpacked if (self.root / (unpacked := f'vkitti_2.0.3_{kind}')).is_dir() else ''
 
-    def find(self, split: str) -> Iterator[Named]:
+    def find(self, split: str) -> Iterator[PairNames]:
         depth, rgb = self._folder('depth'), self._folder('rgb')
         camera = '*' if split.startswith('marigold') else '0'
         truths = self.files(f'Scene*/*/frames/depth/Camera_{camera}/depth_*.png', depth)
@@ -68,13 +68,13 @@ class VKitti2(PairSet):
             picture = t.replace('/depth/', '/rgb/').replace('/depth_', '/rgb_').replace('.png', '.jpg')
             yield os.path.join(rgb, picture), os.path.join(depth, t)
 
-    def truth(self, pair: Pair) -> np.ndarray:
+    def truth(self, pair: FilePair) -> np.ndarray:
         stored = decode.png16(pair.truth)
         z_m = decode.metres(stored, 100)
         z_m[stored == SKY] = np.inf
         return z_m
 
-    def camera(self, pair: Pair, rgb: np.ndarray) -> Camera:
+    def camera(self, pair: FilePair, rgb: np.ndarray) -> Camera:
         height, width = rgb.shape[:2]
         if found := PICTURE.search(pair.picture.as_posix()):
             drive, eye, frame = found.groups()

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dav2_training.data import decode
-from dav2_training.data.registry import About, refuse
+from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.sets.folder import PICTURE
 from dav2_training.data.shards.format import PARTS, decode_parts
@@ -29,7 +29,7 @@ INDEX = 'shards.json'  # what the writer says of all shards
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class TarIndex:
     """Where the samples of one tar file are."""
 
     spans: np.ndarray  # (N, 3, 2) int64: first byte and length of each of PARTS; 0, 0 for one that there is not
@@ -42,7 +42,7 @@ class Shards:
     Opening ours reads one file; of others all headers are read, some minutes for a million pictures.
     """
 
-    ABOUT: ClassVar[About] = About(
+    INFO: ClassVar[SetInfo] = SetInfo(
         title='Shards of pictures',
         tree=f'├── {INDEX}  (where `dav2-train data shard` wrote them)\n└── 000000.tar, or any tar files of pictures',
         splits=('all',),
@@ -56,7 +56,7 @@ class Shards:
             self.tars, counts = _ours(root)
         else:
             self.tars = sorted(root.rglob('*.tar'))
-            counts = [len(table(tar).spans) for tar in self.tars]
+            counts = [len(tar_index(tar).spans) for tar in self.tars]
         self.ends = list(itertools.accumulate(counts))
         if not len(self):
             raise refuse(type(self), root, 'tar files of pictures')
@@ -73,17 +73,17 @@ class Shards:
     def read(self, shard: int, place: int) -> Sample:
         """Read a sample by its place in a tar file; raises DataError."""
         path = self.tars[shard]
-        found = table(path)
+        found = tar_index(path)
         with path.open('rb') as file:
             parts = {part: _span(file, path, *span) for part, span in zip(PARTS, found.spans[place]) if span[1]}
         name = found.names[place] if found.names else f'{path.stem}/{place}'
-        return decode_parts(parts, path, name, self.ABOUT.truth)
+        return decode_parts(parts, path, name, self.INFO.truth)
 
 
 class MetreShards(Shards):
     """Pictures with their depth, made from a set that has metres."""
 
-    ABOUT: ClassVar[About] = About(
+    INFO: ClassVar[SetInfo] = SetInfo(
         title='Shards with depth in metres',
         tree=f'├── {INDEX}\n└── 000000.tar and 000000.npy (and so on, by `dav2-train data shard`)',
         splits=('all',),
@@ -96,7 +96,7 @@ class MetreShards(Shards):
 class DisparityShards(Shards):
     """Pictures with their disparity, made from a set that has it."""
 
-    ABOUT: ClassVar[About] = About(
+    INFO: ClassVar[SetInfo] = SetInfo(
         title='Shards with disparity',
         tree=f'├── {INDEX}\n└── 000000.tar and 000000.npy (and so on, by `dav2-train data shard`)',
         splits=('all',),
@@ -119,11 +119,11 @@ def _ours(root: Path) -> tuple[list[Path], list[int]]:
 
 
 @lru_cache(maxsize=512)
-def table(path: Path) -> Table:
+def tar_index(path: Path) -> TarIndex:
     """Find the samples of a tar file, by the index beside it or by its headers; raises DataError."""
     index = path.with_suffix('.npy')
     if index.is_file():
-        return Table(decode.npy(index, 3), None)
+        return TarIndex(decode.npy(index, 3), None)
     try:
         with tarfile.open(path, 'r:') as archive:
             found = [(m.offset_data, m.size, m.name) for m in archive if m.isfile() and PICTURE.search(m.name)]
@@ -134,7 +134,7 @@ def table(path: Path) -> Table:
         raise decode.unreadable(path, 'it ends early')
     spans = np.zeros((len(found), len(PARTS), 2), np.int64)
     spans[:, 0] = [each[:2] for each in found] or np.zeros((0, 2))
-    return Table(spans, [_named(path, each[2]) for each in found])
+    return TarIndex(spans, [_named(path, each[2]) for each in found])
 
 
 def _named(path: Path, member: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dav2_ros.files.atomic import write_file
+from dav2_ros.files.atomic import write_json, written_beside
 from dav2_training.data import registry
 from dav2_training.data.sample import DataError, DepthSet, Sample
 from dav2_training.data.shards.format import PARTS, encode
@@ -55,11 +54,11 @@ def write_shards(config: ShardConfig, out: Path, workers: int = 1) -> Iterator[t
         with multiprocessing.get_context('spawn').Pool(workers) as pool:
             for done, _ in enumerate(pool.imap_unordered(write_shard, jobs), start=1):
                 yield done, len(shards)
-    write_file(out / INDEX, json.dumps({**about, 'whole': True}, indent=1).encode())
+    write_json(out / INDEX, {**about, 'whole': True})
 
 
 def _claim(path: Path, about: dict[str, object]) -> None:
-    """Say what is being written here; raises DataError where something else is."""
+    """Record what is being written here; raises DataError where something else is."""
     if path.is_file():
         before = {key: value for key, value in json.loads(path.read_text()).items() if key != 'whole'}
         if before != about:
@@ -67,7 +66,7 @@ def _claim(path: Path, about: dict[str, object]) -> None:
             raise DataError(f'{path.parent} has shards of another {", ".join(changed)}: choose another place.')
     elif any(path.parent.iterdir()):
         raise DataError(f'{path.parent} is not empty and has no {INDEX}: choose another place.')
-    write_file(path, json.dumps({**about, 'whole': False}, indent=1).encode())
+    write_json(path, {**about, 'whole': False})
 
 
 def write_shard(job: tuple[ShardConfig, Path, int]) -> None:
@@ -81,21 +80,15 @@ def write_shard(job: tuple[ShardConfig, Path, int]) -> None:
     first = shard * config.per_shard
     places = range(first, min(first + config.per_shard, len(opened)))
     spans = np.zeros((len(places), len(PARTS), 2), np.int64)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        with tarfile.open(part, 'w', format=tarfile.USTAR_FORMAT) as archive:
-            for row, place in enumerate(places):
-                sample = opened[place]
-                stored = encode(sample, picture_bytes(opened, place, sample, config))
-                for column, kind in enumerate(PARTS):
-                    if kind in stored:
-                        spans[row, column] = _add(archive, f'{place:09}.{suffix(kind, stored[kind])}', stored[kind])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    stored_index = io.BytesIO()
-    np.save(stored_index, spans)
-    write_file(index, stored_index.getvalue())  # last: a tar file that has it is whole
+    with written_beside(path) as part, tarfile.open(part, 'w', format=tarfile.USTAR_FORMAT) as archive:
+        for row, place in enumerate(places):
+            sample = opened[place]
+            stored = encode(sample, picture_bytes(opened, place, sample, config))
+            for column, kind in enumerate(PARTS):
+                if kind in stored:
+                    spans[row, column] = _add(archive, f'{place:09}.{suffix(kind, stored[kind])}', stored[kind])
+    with written_beside(index) as part:  # last: a tar file that has it is whole
+        np.save(part, spans)
 
 
 @lru_cache(maxsize=1)
