@@ -39,7 +39,9 @@ def view(
     hfov: Annotated[
         float | None,
         typer.Option(
-            min=1, max=179, help='Horizontal field of view, degrees, of what does not say it; else assumed_hfov_deg: 60.'
+            min=1,
+            max=179,
+            help='Horizontal field of view, degrees, of what does not say it; else 60 (assumed_hfov_deg).',
         ),
     ] = None,
     near: Annotated[float, typer.Option(help='Metres at the near end of the colours.')] = 0.5,
@@ -61,8 +63,9 @@ def view(
             OfflineParameters, params_file, param or [], model=model or None, engine=engine, assumed_hfov_deg=hfov
         )
         estimates = bool(model or param or params_file)
-        moments = _moments(opened, source, topic, image_topic, params, hfov, estimates=estimates)
-        scene = opened.enter_context(RerunScene(source.name, save, (near, far), stride))
+        topics = topic, image_topic, info_topic, sensor_topic
+        moments = _moments(opened, source, topics, params, estimates=estimates)
+        scene = opened.enter_context(RerunScene(source.name, save, (near, far), stride, params.cloud_options))
         count = _show(scene, islice(moments, most or None))
     typer.echo(f'{source}: {count} moments{f"; {save}, to be opened with `rerun {save}`" if save else ""}')
 

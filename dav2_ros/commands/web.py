@@ -27,7 +27,7 @@ def web(
         bool, typer.Option(help="Let anybody in who knows the link, through Gradio's servers, for a week at most.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option(help='Name of a metric model, or a file, that is chosen at first; else the bundled one.')
+        str | None, typer.Option(help='Name of a metric model, or a file, chosen at first; else the bundled one.')
     ] = None,
     engine: Annotated[str | None, typer.Option(help=f'What runs it at first: auto, {", ".join(ENGINES)}.')] = None,
     device: Annotated[str | None, typer.Option(help='auto, cpu, cuda, ...: see dav2 verify.')] = None,

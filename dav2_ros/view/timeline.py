@@ -38,36 +38,50 @@ def recorded(bag: BagReader, topic: str) -> Iterator[TimelineFrame]:
         yield TimelineFrame(depth, frame.rgb if frame else None, found)
 
 
-def estimated(frames: Iterable[tuple[Frame, Any | None]], pipeline: DepthPipeline) -> Iterator[TimelineFrame]:
-    """Yield the estimated depth of frames, each with its CameraInfo or None."""
-    for frame, info in frames:
-        result = pipeline.process(frame, info=info)
-        numbers = {'engine_ms': result.stats.engine_ms, 'median_z_m': depth_range(result.depth.z_m).median_z_m}
-        yield TimelineFrame(result.depth, result.frame.rgb, numbers)
+def estimated(clips: Iterable[Iterable[CameraFrame]], pipeline: DepthPipeline) -> Iterator[TimelineFrame]:
+    """Yield the estimated depth of clips: what the frames of one have taught says nothing about the next."""
+    for clip in clips:
+        pipeline.reset()
+        for each in clip:
+            result = pipeline.process(each.frame, each.measurement, each.missing, info=each.info)
+            numbers = {
+                'engine_ms': result.stats.engine_ms,
+                'scale': result.stats.scale,
+                'median_z_m': depth_range(result.depth.z_m).median_z_m,
+            }
+            yield TimelineFrame(result.depth, result.frame.rgb, numbers)
 
 
-def recorded_frames(bag: BagReader, params: OfflineParameters, topic: str) -> Iterator[tuple[Frame, Any | None]]:
-    """Yield the pictures of a recording's camera with their CameraInfo; damaged ones are left out. Raises BagError."""
-    for picture in CameraStream(bag, params, topic=topic).read(skip=lambda recorded: False):
+def recorded_clip(stream: CameraStream) -> Iterator[CameraFrame]:
+    """Yield the pictures of a recording's camera; damaged ones are left out. Raises BagError."""
+    for picture in stream.read(skip=lambda recorded: False):
         if isinstance(picture, CameraFrame):
-            yield picture.frame, picture.info
+            yield picture
 
 
-def filmed(path: Path, hfov_deg: float) -> Iterator[tuple[Frame, None]]:
-    """Yield the frames of a video, or the pictures of a folder, one a second. Raises MediaError."""
+def filmed_clips(path: Path, hfov_deg: float) -> Iterator[Iterable[CameraFrame]]:
+    """Yield each video, and each picture of a folder, one a second, as a clip of its own. Raises MediaError."""
     second = 1_000_000_000
     for number, source in enumerate(sources.find([path], path / 'out')):
         if isinstance(source, MediaError):
             raise source
         if not source.is_video:
             frame = read_photo(source.path, hfov_deg).frame
-            yield Frame(frame.rgb, frame.camera, number * second), None
-            continue
-        with VideoClip(source.path) as clip:
-            for picture in clip:
-                height, width = picture.rgb.shape[:2]
-                camera = Camera.from_hfov(width, height, math.radians(hfov_deg))
-                yield Frame(picture.rgb, camera, round(picture.time_s * second)), None
+            yield [_without_sensor(Frame(frame.rgb, frame.camera, number * second))]
+        else:
+            yield _video(source.path, hfov_deg)
+
+
+def _video(path: Path, hfov_deg: float) -> Iterator[CameraFrame]:
+    with VideoClip(path) as clip:
+        for picture in clip:
+            height, width = picture.rgb.shape[:2]
+            camera = Camera.from_hfov(width, height, math.radians(hfov_deg))
+            yield _without_sensor(Frame(picture.rgb, camera, round(picture.time_s * 1e9)))
+
+
+def _without_sensor(frame: Frame) -> CameraFrame:
+    return CameraFrame(frame, None, frame.stamp_ns, None, '', 0.0)
 
 
 def _pictures(bag: BagReader) -> Iterator[tuple[int, Frame]]:
