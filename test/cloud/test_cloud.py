@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dav2_ros.bags.storage.messages import cloud
 from dav2_ros.camera import Camera
+from dav2_ros.cloud import cloud
 from dav2_ros.cloud.cloud import POINT, CloudMaker
 from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.frames import DepthMap
