@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.engines.selection import selection
-from dav2_ros.engines.selection.selection import EngineCandidate, ProvedEngine
+from dav2_ros.engines.selection.candidates import EngineCandidate, list_candidates
+from dav2_ros.engines.selection.selection import ProvedEngine
 from dav2_ros.errors import is_ours, message_of
 from dav2_ros.models.checkpoints import Checkpoint
 
@@ -63,7 +64,7 @@ class SwappableEngine:
     def __enter__(self) -> SwappableEngine:
         asked, lost = self._asked, self._lost
         checkpoint, name, spec = asked
-        if selection.rungs(name, spec) == [selection.REFERENCE]:
+        if list_candidates(name, spec) == [selection.REFERENCE]:
             self._use(selection.open_reference(checkpoint, spec))
             return self
         if not self._background:
@@ -123,7 +124,7 @@ class SwappableEngine:
         self.close(0.0)
         self._lost |= {rung}
         checkpoint, name, spec = self._asked
-        if self._lost >= set(selection.rungs(name, spec)):
+        if self._lost >= set(list_candidates(name, spec)):
             what = f'{rung.engine} {rung.precision} on {rung.device}'
             if self._was_opened_anew and selection.REFERENCE not in self._lost:
                 self._failure = f'{what} failed at work twice ({why}).'
