@@ -30,8 +30,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from dav2_ros.files.atomic import write_file
 from dav2_training.config import FitConfig, SetConfig, Start
-from dav2_training.data.pseudo.label_file import encode, label_path, write
+from dav2_training.data.pseudo.label_file import encode, label_path
 from dav2_training.data.relative_batches import RelativeBatches, open_sets
 from dav2_training.losses import RelativeLoss
 from dav2_training.stages import relative
@@ -80,7 +81,7 @@ def labelled_pictures(root: Path) -> int:
         picture = rgb.clip(0, 255).astype(np.uint8)[..., ::-1]
         cv2.imwrite(str(root / f'pictures/{number:03d}.jpg'), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
         disparity = cv2.GaussianBlur(1 / batch.z_m[0].numpy(), (0, 0), 1.5)  # a network's labels are not sharper
-        write(label_path(root / 'labels', f'{number:03d}.jpg'), encode(disparity, {}))
+        write_file(label_path(root / 'labels', f'{number:03d}.jpg'), encode(disparity, {}))
     return sum(path.stat().st_size for path in (root / 'labels').iterdir())
 
 

@@ -54,6 +54,7 @@ FLOORS = (
 )
 TRAINING_FLOORS = (
     'config',
+    'data.batch_share',
     'loop.distributed',
     'data',
     'data.pseudo data.procedural',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m dav2_training` is `dav2-train`: what torchrun starts."""
+"""Run `python -m dav2_training`, which is `dav2-train`: what torchrun starts."""
 
 from dav2_training.cli import main
 

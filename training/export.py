@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A trained checkpoint -> the runtime's safetensors, which says in itself what it is.
+"""Convert a trained checkpoint to the runtime's safetensors, with metadata inside that says what it is.
 
     dav2-train export out/metric/last.pt --out my.safetensors --name my-model
     dav2 infer photo.jpg --model my.safetensors

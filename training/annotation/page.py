@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The page where people say which of two points is closer: a click on the point, or a button."""
+"""Serve the page where people say which of two points is closer: a click on the point, or a button."""
 
 from __future__ import annotations
 

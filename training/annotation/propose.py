@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Find pairs of points whose order models do not agree upon: where a person's answer tells models apart.
+"""Find pairs of points that models order differently, where a person's answer tells models apart.
 
 Models of metres and of disparity are compared by rank alone: a point's rank is the share of the picture that is
 farther. Points lie where no model has an edge nearby, so that a person can tell which surface is meant.

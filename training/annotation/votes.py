@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pairs, who said what of each, and what they agree upon; on disk after every answer.
+"""Keep pairs of points and what people voted, on disk after every answer; export what they agree upon.
 
 ballot = Ballot.open(Path('pairs.json'))
 pair = ballot.next('Ada')

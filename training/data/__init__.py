@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets, one file each."""
+"""Read data sets, one file each, and make batches of them."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a picture goes through before it is learnt from; everything drawn comes from the generator that is given.
+"""Augment pictures before they are learnt from; all randomness comes from the generator that is passed in.
 
 The weak part (mirror, crop) is the papers'. The strong part for pseudo-labelled pictures has no numbers there; these
 are UniMatch's (dataset/semi.py, transform.py), of which the authors say that they took CutMix.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A shuffle of any length that is computed, not stored: 62 million indices would be half a gigabyte per process."""
+"""Shuffle any number of indices by computing, not storing: 62 million would be half a gigabyte per process."""
 
 from __future__ import annotations
 

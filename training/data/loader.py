@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How every feed over data sets counts: steps and parts made ahead by processes, pictures from an endless shuffle.
+"""Load the parts of each step's batch, made ahead by processes, with pictures from an endless shuffle.
 
 Which picture stands at which place of which step's batch is a pure function of (seed, step, place): a resumed run sees
 what it would have seen, and so do two processes together and one alone.

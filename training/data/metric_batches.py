@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From data sets in metres to batches of crops, each with the focal length that its pixels have."""
+"""Make batches of crops from data sets in metres, each with the focal length that its pixels have."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 
 from dav2_training.config import AugmentConfig
 from dav2_training.data.augment import crop, mirror
+from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.data.loader import draw_sample, iterate_parts
 from dav2_training.data.procedural.renderer import Batch
 from dav2_training.data.sample import DataError, DepthSet, Sample
-from dav2_training.loop.distributed import WHOLE, Share
 
 KB_HEIGHT, KB_WIDTH = 352, 1216  # what the KITTI benchmark keeps of a picture: the bottom rows, the middle columns
 

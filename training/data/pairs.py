@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What most data sets are: a list of pictures, and for each a file that holds its depth."""
+"""Read data sets that are a list of pictures, and for each a file that holds its depth, as most are."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every data set by name: where its loader is, and what it looks like on disk.
+"""Open every data set by name: where its loader is, and what it looks like on disk.
 
     sets.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From data sets to batches of relative depth; what augmentation does is a function of (seed, step, place), too."""
+"""Make batches of relative depth from data sets; augmentation is a function of (seed, step, place), too."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from torch.utils.data import ConcatDataset
 from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data import registry
 from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, mirror, perturb
+from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.data.loader import draw_sample, iterate_parts
 from dav2_training.data.procedural.frame_cache import WORLDS, Rendered
 from dav2_training.data.pseudo.label_file import PseudoLabelledSet
 from dav2_training.data.sample import DepthSet
-from dav2_training.loop.distributed import WHOLE, Share
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every data set gives: a picture, what is known of its depth, and the camera that took it."""
+"""Define what every data set gives: a picture, its depth as far as it is known, and its camera."""
 
 from __future__ import annotations
 

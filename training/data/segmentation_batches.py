@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From labelled pictures to batches of crops at random scales."""
+"""Make batches of crops at random scales from pictures with a class per pixel."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from dav2_training.data.augment import StrongAugmentConfig, jitter, mirror
+from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.data.loader import draw_sample, iterate_parts
 from dav2_training.data.sets.segmentation import IGNORE, SegmentationSet
-from dav2_training.loop.distributed import WHOLE, Share
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Millions of names in little memory, shared by all processes that read."""
+"""Store millions of names in little memory, shared by all processes that read."""
 
 from __future__ import annotations
 

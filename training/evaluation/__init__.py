@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge trained networks: on data sets, on pairs of points, on clouds and on clips; print and write the tables."""
+"""Evaluate trained networks: on data sets, on pairs of points, on clouds and on clips; print and write tables."""

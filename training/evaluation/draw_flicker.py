@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of a still scene whose depth flickers, and does not."""
+"""Draw a still scene whose depth flickers as the network gives it, and does not once it is stabilised."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge models on a data set: held-out procedural scenes, any set on disk, or the pairs of DA-2K.
+"""Evaluate models on a data set: held-out procedural scenes, any set on disk, or the pairs of DA-2K.
 
     dav2-train evaluate vitt-procedural
     dav2-train evaluate v2-small v2-metric-indoor-small --data nyuv2 --root /data/nyuv2 --html out/nyu.html

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge what navigation leans on: which points of a cloud fly, and how well confidence predicts error.
+"""Evaluate what navigation relies on: flying points of a cloud, and how well confidence predicts error.
 
     dav2-train clouds --picture flying.png --plot confidence.png
 

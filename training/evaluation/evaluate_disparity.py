@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge models by disparity of unknown scale and shift: sets without metres, pseudo labels, and for looking.
+"""Evaluate models by disparity of unknown scale and shift: sets without metres, and pseudo labels.
 
 Relative and metric models alike: metres are inverted, then factor and offset are fitted to the truth in each picture.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge how steady depth is, and what steadying it costs where something moves.
+"""Evaluate how steady depth is, and what stabilising it costs where something moves.
 
     dav2-train flicker --picture steady.png
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge models on pairs of points: DA-2K, or pairs that `dav2-train annotate` made."""
+"""Evaluate models on pairs of points: DA-2K, or pairs that `dav2-train annotate` made."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Held-out procedural scenes, rendered when they are asked for: the data set that every machine has."""
+"""Render held-out procedural scenes as they are asked for: the data set that every machine has."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a model says about one picture, at the picture's own size: disparity of relative models, metres of metric ones.
+"""Predict depth at a picture's own size: disparity by relative models, metres by metric ones.
 
     with open_predictor('vitt-procedural') as predict:
         z_m = predict(sample.rgb, sample.camera)  # (H, W) float32, +inf beyond range

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation found, as a table to print, as JSON, as CSV and as a page with pictures."""
+"""Report an evaluation: as tables to print, as JSON, as CSV and as a page with pictures."""
 
 from __future__ import annotations
 

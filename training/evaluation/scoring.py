@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge a model picture by picture: one record for each picture and alignment, and what they amount to.
+"""Score a model picture by picture: a record for each picture and alignment, and their means.
 
 A record is what the CSV has a line of; a score is a mean over records, each counting once.
 """

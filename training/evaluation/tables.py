@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of an evaluation on the terminal, each with the protocol that its numbers were made under."""
+"""Print the tables of an evaluation, with the protocol that their numbers were made under."""
 
 from __future__ import annotations
 

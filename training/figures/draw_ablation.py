@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of the proof: how far each network is off in the other world, and what it sees there."""
+"""Draw the result of the ablation: how far each network is off in the other world, and what it sees there."""
 
 from __future__ import annotations
 

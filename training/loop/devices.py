@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The devices that a run is given: one, the GPUs of a node, or what torchrun deals out over many."""
+"""Connect to the devices of a run: one, the GPUs of a node, or those of many nodes under torchrun."""
 
 from __future__ import annotations
 

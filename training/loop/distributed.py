@@ -1,39 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What each process of a run does, and sums over all of them, so that a mean is that of the whole step."""
+"""Sum over all processes of a run, so that a mean is that of the whole step."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dav2_training.config import ConfigError
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one process takes of each step's batch: its rank's share, in parts."""
-
-    rank: int = 0
-    world: int = 1
-    parts: int = 1  # gradient accumulation
-
-    def slots(self, batch: int) -> list[range]:
-        """Return the places in the step's batch, a range for each part. Raises ConfigError if there is a rest."""
-        pieces = self.world * self.parts
-        if batch % pieces:
-            raise ConfigError(
-                f'A batch of {batch} cannot be dealt to {self.world} processes in {self.parts} parts: '
-                f'set fit.batch to a multiple of {pieces}.'
-            )
-        size, first = batch // pieces, self.rank * self.parts
-        return [range((first + i) * size, (first + i + 1) * size) for i in range(self.parts)]
-
-
-WHOLE = Share()
+from dav2_training.data.batch_share import WHOLE, Share  # noqa: F401 - where fit.py and frame_buffer.py look for them
 
 
 class _Sum(torch.autograd.Function):

@@ -141,9 +141,7 @@ def fit(
     run.share.slots(config.batch)  # refuses what cannot be dealt, before anything is made
     lost = 0
     with RunLog(out, config, began, fabric.is_global_zero) as log:
-        parts = (
-            log.batches(batches(began, run.share), fabric, run.share, settings) if began < config.steps else iter(())
-        )
+        parts = log.batches(batches(began, run.share), fabric, run.share, settings)
         for step in range(began, config.steps):
             value, norm = run.step(step, parts)
             done = step + 1

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The learning rate over a run, as a factor on its peak: a pure function of the step, so a resumed run needs no state.
+"""Compute the learning rate, as a factor on its peak, from the step alone: a resumed run needs no state.
 
 `poly` is the published metric training's, `linear` the first paper's, `onecycle` ZoeDepth's.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The weights that a training starts from: none, an encoder's (DINOv2 or a depth model's), or a whole model's."""
+"""Initialise weights: from nothing, from an encoder (DINOv2's or a depth model's), or from a whole model."""
 
 from __future__ import annotations
 

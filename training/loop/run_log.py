@@ -16,7 +16,7 @@ import torch
 
 from dav2_ros.files.atomic import write_whole
 from dav2_training.config import ConfigError, FitConfig
-from dav2_training.loop.distributed import Share
+from dav2_training.data.batch_share import Share
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -28,7 +28,7 @@ class RunLog:
     """Opened by `with`; lines of a log.csv that came after the checkpoint are removed, for their steps come again."""
 
     def __init__(self, out: Path, config: FitConfig, start: int, writes: bool) -> None:
-        """Prepare the log in folder `out` of a run that goes on from step `start`; only a process that `writes` does."""
+        """Prepare the log in folder `out` of a run that goes on from step `start`; the first process `writes`."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.config, self.start, self.writes, self.path = config, start, writes, out / 'log.csv'

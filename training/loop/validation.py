@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good a metric network is while it trains: in the cameras' own metres, at the size of the truth."""
+"""Validate a metric network while it trains: in the cameras' own metres, at the size of the truth."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What training minimises; a masked pixel has exactly no influence."""
+"""Compute what training minimises; a masked pixel has exactly no influence."""
 
-from dav2_training.loop.lr_schedule import poly
 from dav2_training.losses.features import feature_alignment
 from dav2_training.losses.metric import beyond, log_l1, silog, silog_zoedepth
 from dav2_training.losses.relative import RelativeLoss, gradient_matching, per_region, shift_and_scale, ssi
@@ -14,7 +13,6 @@ __all__ = [
     'gradient_matching',
     'log_l1',
     'per_region',
-    'poly',
     'shift_and_scale',
     'silog',
     'silog_zoedepth',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Losses on metres. Means are over the valid pixels of the whole batch, on all processes of the run."""
+"""Compute losses on metres: means over the valid pixels of the whole batch, on all processes of the run."""
 
 from __future__ import annotations
 

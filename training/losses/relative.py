@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Losses on inverse depth of unknown scale and shift, one value per picture.
+"""Compute losses on inverse depth of unknown scale and shift, one value per picture.
 
 A picture's loss depends on that picture alone, so the mean over a batch is the same however the batch is dealt to
 processes and to accumulated parts.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every stage that trains takes on its command line."""
+"""Declare the command line options of every stage that trains."""
 
 from __future__ import annotations
 

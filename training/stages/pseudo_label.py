@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The second stage: a teacher labels pictures that nobody has measured.
+"""Label pictures that nobody has measured with a teacher: the second stage.
 
     dav2-train pseudo-label config/training/pseudo_label.yaml
     torchrun --nproc-per-node 8 -m dav2_training pseudo-label config/training/pseudo_label.yaml
@@ -23,11 +23,12 @@ import torch
 import typer
 from torch.utils.data import DataLoader, Dataset
 
+from dav2_ros.files.atomic import write_file
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
 from dav2_training import config as configs
 from dav2_training.config import ConfigError, SetConfig
-from dav2_training.data.pseudo.label_file import encode, label_path, write
+from dav2_training.data.pseudo.label_file import encode, label_path
 from dav2_training.data.pseudo.label_folder import LabelFolder
 from dav2_training.data.relative_batches import open_one
 from dav2_training.data.sample import DataError, DepthSet
@@ -36,7 +37,7 @@ from dav2_training.loop.devices import connect
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-AHEAD = 4  # chunks whose labels may still be being written
+MAX_PENDING_CHUNKS = 4  # whose labels are still being written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _label_set(fabric, model, source: DepthSet, folder: LabelFolder, config: Pse
             pending.append(([(picture.index, picture.name) for picture in good], written))
             folder.add_bad(bad)
             pictures, bad_pictures = pictures + len(good), bad_pictures + len(bad)
-            while len(pending) > AHEAD:
+            while len(pending) > MAX_PENDING_CHUNKS:
                 _settle(folder, *pending.pop(0))
             rate = pictures * fabric.world_size / (time.monotonic() - began)
             progress.update(
@@ -171,7 +172,7 @@ def _disparities(fabric: Fabric, model, pictures: Sequence[_Picture]) -> Iterato
 
 
 def _write(path: Path, disparity: np.ndarray, notes: dict) -> None:
-    write(path, encode(disparity, notes))
+    write_file(path, encode(disparity, notes))
 
 
 def _settle(folder: LabelFolder, pictures: list[tuple[int, str]], written: list[Future]) -> None:

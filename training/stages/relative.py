@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What teacher and student share: a network that predicts inverse depth of any scale, its objective, its validation."""
+"""Build what teacher and student share: the relative network, its objective and its validation."""
 
 from __future__ import annotations
 

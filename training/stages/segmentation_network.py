@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An encoder with a light decoder that names a class for every pixel, and the score of what it names."""
+"""Classify every pixel with an encoder and a light decoder, and score the result by IoU."""
 
 from __future__ import annotations
 

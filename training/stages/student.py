@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The third stage: a student learns from the labels that a teacher gave to real pictures.
+"""Train a student on the labels that a teacher gave to real pictures: the third stage.
 
     dav2-train student config/training/student_vits.yaml --out out/student
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The first stage: a teacher learns relative depth from exact, synthetic truth alone.
+"""Train a teacher of relative depth on exact, synthetic truth alone: the first stage.
 
     dav2-train teacher config/training/teacher_vitg.yaml --out out/teacher
 

@@ -18,14 +18,14 @@ from sets.truth import write_picture, write_png16
 
 from dav2_ros.camera import Camera
 from dav2_training.data import registry
-from dav2_training.data.pairs import Pair
+from dav2_training.data.pairs import FilePair
 from dav2_training.data.sample import DataError
 from dav2_training.data.sets.hypersim import STANDARD, pinhole, ray_lengths, tone_mapped
 from dav2_training.data.sets.kitti import TEST_DRIVES, evenly
 from dav2_training.data.sets.vkitti2 import LEARNT
 
 
-def pairs(name: str, root: Path, split: str) -> list[Pair]:
+def pairs(name: str, root: Path, split: str) -> list[FilePair]:
     opened = registry.open_set(name, root, split)
     return [opened.pair(i) for i in range(len(opened))]
 

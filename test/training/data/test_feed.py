@@ -14,12 +14,12 @@ import torch
 
 from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, jitter, mirror, perturb
+from dav2_training.data.batch_share import Share
 from dav2_training.data.index_shuffle import shuffled
 from dav2_training.data.procedural.frame_cache import Rendered
 from dav2_training.data.pseudo import label_file
 from dav2_training.data.relative_batches import RelativeBatches, open_one, open_sets
 from dav2_training.data.sample import DataError, Sample
-from dav2_training.loop.distributed import Share
 
 PLAIN = StrongAugmentConfig(jitter_share=0.0, grey_share=0.0, blur_share=0.0, cutmix_share=0.0)
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from dav2_training.config import ConfigError, FitConfig, SetConfig
+from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.loop import checkpoints
-from dav2_training.loop.distributed import WHOLE, Share
 from dav2_training.loop.fit import fit
 from dav2_training.loop.lr_schedule import NAMES, factor
 from dav2_training.stages.student import StudentConfig

@@ -9,7 +9,8 @@ import math
 import pytest
 import torch
 
-from dav2_training.losses import beyond, log_l1, poly, silog
+from dav2_training.loop.lr_schedule import poly
+from dav2_training.losses import beyond, log_l1, silog
 
 FLOOR = 1e-6  # the root's own: sqrt(1e-12), which keeps its gradient finite at zero
 

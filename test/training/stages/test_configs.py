@@ -20,9 +20,9 @@ from dav2_training import config as configs
 from dav2_training.cli import app as dav2_train
 from dav2_training.config import MetricConfig
 from dav2_training.data import registry
+from dav2_training.data.batch_share import Share
 from dav2_training.data.procedural.frame_cache import WORLDS
 from dav2_training.data.sets import segmentation
-from dav2_training.loop.distributed import Share
 from dav2_training.stages.metric import info_of, loss_of
 from dav2_training.stages.pseudo_label import PseudoLabelConfig
 from dav2_training.stages.segment import SegmentConfig

@@ -25,11 +25,11 @@ from dav2_ros.network.dpt import DepthAnything
 from dav2_training import config as configs
 from dav2_training.config import AugmentConfig, ConfigError, FitConfig, MetricConfig, SetConfig, Start
 from dav2_training.data import registry
+from dav2_training.data.batch_share import Share
 from dav2_training.data.metric_batches import MetricFeed, in_metres, kb_crop, recolour, rotate
 from dav2_training.data.procedural.renderer import Batch
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.loop import pretrained
-from dav2_training.loop.distributed import Share
 from dav2_training.loop.validation import on_sets, validator
 from dav2_training.stages.metric import MetricLoss, network_of, train
 

@@ -16,9 +16,9 @@ from sets.label_maps import ade20k, write
 
 from dav2_training.config import ConfigError, FitConfig, Start
 from dav2_training.data.augment import StrongAugmentConfig
+from dav2_training.data.batch_share import Share
 from dav2_training.data.segmentation_batches import SegmentationBatches, scaled_crop
 from dav2_training.data.sets.segmentation import IGNORE, LabelledImage
-from dav2_training.loop.distributed import Share
 from dav2_training.stages.segment import SegmentConfig, classes_of, train
 from dav2_training.stages.segmentation_network import ConfusionMatrix, SegmentationNetwork, cross_entropy
 

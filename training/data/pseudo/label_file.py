@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo labels on disk: a disparity map as a 16-bit PNG that says its own range and who made it.
+"""Encode a pseudo label: a disparity map as a 16-bit PNG that says its own range and who made it.
 
 Stored is round(65535 (d - low) / (high - low)): off by at most (high - low) / 131070, beside float32's own rounding. A
 loss that is invariant to scale and shift would not even need low and high.
@@ -19,7 +19,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dav2_ros.files.atomic import write_file
 from dav2_ros.image.resize import ResizePlan
 from dav2_training.data.sample import DataError, DepthSet, Sample
 
@@ -59,12 +58,6 @@ def decode(png: bytes) -> tuple[np.ndarray, dict[str, Any]]:
 def label_path(folder: Path, name: str) -> Path:
     """Return where the label of a picture is; a picture is called by its name in its set."""
     return folder / f'{name}.png'
-
-
-def write(path: Path, png: bytes) -> None:
-    """Write a label, and the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, png)
 
 
 @dataclass(frozen=True)

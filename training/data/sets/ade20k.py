@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ADE20K as in the scene parsing benchmark: 150 classes (Zhou et al. 2017; CSAILVision/sceneparsing)."""
+"""Read ADE20K as in the scene parsing benchmark: 150 classes (Zhou et al. 2017; CSAILVision/sceneparsing)."""
 
 from __future__ import annotations
 

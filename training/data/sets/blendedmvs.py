@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""BlendedMVS and BlendedMVG: scanned places, drawn again with the light of the photographs they were scanned from."""
+"""Read BlendedMVS and BlendedMVG: scanned places, rendered with the light of their photographs."""
 
 from __future__ import annotations
 

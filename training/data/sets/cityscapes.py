@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cityscapes: street scenes with 19 evaluated classes (Cordts et al. 2016; cityscapesscripts helpers/labels.py)."""
+"""Read Cityscapes: streets in 19 evaluated classes (Cordts et al. 2016; cityscapesscripts helpers/labels.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras of a COLMAP model in text (cameras.txt, images.txt)."""
+"""Read the cameras of a COLMAP model in text (cameras.txt, images.txt)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""DA-2K: pictures with pairs of points, of which people said which is closer (Yang et al. 2024)."""
+"""Read DA-2K: pictures with pairs of points, of which people said which is closer (Yang et al. 2024)."""
 
 from __future__ import annotations
 

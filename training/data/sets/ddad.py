@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""DDAD: driving, six cameras, LiDAR to 250 m (Guizilini et al. 2020; github.com/TRI-ML/DDAD), in TRI's DGP format.
+"""Read DDAD: driving, six cameras, LiDAR to 250 m (Guizilini et al. 2020; github.com/TRI-ML/DDAD), in DGP format.
 
 Of that format what DDAD uses: scenes as JSON, points as .npz, calibrations without distortion.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""DIODE: indoor and outdoor scenes from one laser scanner (Vasiljevic et al. 2019; diode-dataset.org)."""
+"""Read DIODE: indoor and outdoor scenes of one laser scanner (Vasiljevic et al. 2019; diode-dataset.org)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ETH3D: the training pictures of its high-resolution multi-view benchmark (Schöps et al. 2017; eth3d.net)."""
+"""Read ETH3D: the training pictures of its high-resolution multi-view benchmark (Schöps et al. 2017; eth3d.net)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures in folders, at any depth, without any truth: what pseudo labels are made for."""
+"""Read pictures in folders, at any depth, without any truth: what pseudo labels are made for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hypersim: photographs of rooms that were rendered, with the distance of every pixel.
+"""Read Hypersim: rendered rooms, with the distance of every pixel.
 
 Two things are easily got wrong. The files hold the distance from the camera's centre, not Z. And 255 of the 457 public
 scenes were not taken with the camera of 60 degrees that most loaders assume, but with a tilted image plane, up to 41

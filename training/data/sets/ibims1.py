@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""iBims-1: 100 rooms, scanned, with their edges and planes (Koch et al. 2018)."""
+"""Read iBims-1: 100 rooms, scanned, with their edges and planes (Koch et al. 2018)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""IRS: rooms for a robot's stereo camera, in many lights."""
+"""Read IRS: rooms for a robot's stereo camera, in many lights."""
 
 from __future__ import annotations
 

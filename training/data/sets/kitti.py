@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""KITTI: drives through Karlsruhe, with depth that eleven laser scans and a stereo matcher agree upon."""
+"""Read KITTI: drives through Karlsruhe, with depth on which eleven laser scans and stereo matching agree."""
 
 from __future__ import annotations
 

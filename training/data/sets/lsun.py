@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""LSUN: the eighth of the unlabelled sets, in databases instead of files (Yu et al. 2015; github.com/fyu/lsun)."""
+"""Read LSUN: the eighth of the unlabelled sets, in LMDB instead of files (Yu et al. 2015; github.com/fyu/lsun)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""NYU Depth v2: rooms seen by a Kinect; the labelled pictures as one MATLAB file, and folders of PNGs."""
+"""Read NYU Depth v2: rooms seen by a Kinect; labelled pictures as one MATLAB file, and folders of PNGs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural scenes as a data set like any other: its folder holds a file of a few lines, which says what to render."""
+"""Render procedural scenes as a data set like any other: a file of a few lines says what to render."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Your own recording: what `dav2-train data extract BAG OUT` has written."""
+"""Read your own recording: what `dav2-train data extract BAG OUT` has written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures with a class per pixel, to transfer the encoder to segmentation.
+"""Read pictures with a class per pixel, to transfer the encoder to segmentation.
 
 labels.open_set('cityscapes', '/data/cityscapes', 'train')[0].labels  # (1024, 2048) uint8, 0 to 18, 255 unlabelled
 """

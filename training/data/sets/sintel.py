@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""MPI Sintel: a film's own depth (Butler et al. 2012; sintel.is.tue.mpg.de/depth)."""
+"""Read MPI Sintel: an animated film's own depth (Butler et al. 2012; sintel.is.tue.mpg.de/depth)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write a few procedural frames as ADE20K has its own, so that segmentation can be tried where there is no data set.
+"""Write a few procedural frames as ADE20K stores its own, to try segmentation without that data set.
 
     python -m dav2_training.data.sets.small_ade20k out/miniature_ade20k
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""SUN RGB-D: rooms seen by four depth cameras (Song et al. 2015; rgbd.cs.princeton.edu)."""
+"""Read SUN RGB-D: rooms seen by four depth cameras (Song et al. 2015; rgbd.cs.princeton.edu)."""
 
 from __future__ import annotations
 

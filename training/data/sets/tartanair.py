@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""TartanAir: flights through thirty game worlds, in hard motion and weather."""
+"""Read TartanAir: flights through thirty game worlds, in hard motion and weather."""
 
 from __future__ import annotations
 

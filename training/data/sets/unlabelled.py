@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Seven of the eight sets whose 62 million pictures the method labels itself (Yang et al. 2024, table 7), unpacked.
+"""Read seven of the eight sets whose 62 million pictures the method labels itself (Yang et al. 2024, table 7).
 
-The eighth, LSUN, is in lsun.py. Which of their pictures were taken was never published, only how many of each. Sets
-that come as tar files can be read without unpacking them: that is the set `shards`.
+They are read unpacked; sets that come as tar files can also be read as they are, by the set `shards`. The eighth, LSUN,
+is in lsun.py. Which of their pictures were taken was never published, only how many of each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual KITTI 2: five drives of KITTI built again in a game engine, in ten variants of light, weather and view."""
+"""Read Virtual KITTI 2: five drives of KITTI, rendered in ten variants of light, weather and view."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One sample as the members of a tar file, in WebDataset's manner: 000000012.jpg, .depth.png and .json.
+"""Encode one sample as members of a tar file, in WebDataset's manner: 000000012.jpg, .depth.png and .json.
 
 Depth, or the inverse of disparity, is 16 bits in even steps of its logarithm: 0 unknown, 65535 infinitely far, between
 them 1 mm to 100 km, so that every value is right to 0.0141 % (half a step), near and far alike.

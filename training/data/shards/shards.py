@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Samples in tar files: those that `dav2-train data shard` writes, and anybody's tar files of pictures.
+"""Read samples from tar files: those of `dav2-train data shard`, and anybody's tar files of pictures.
 
 A disk reads one large file well and a million small ones badly, and a network file system hardly at all.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write a data set as tar files; stopped, it goes on with the tar file it was at."""
+"""Write a data set as tar files; when stopped, go on with the tar file that is not whole."""
 
 from __future__ import annotations
 
