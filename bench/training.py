@@ -104,7 +104,7 @@ def pure(case: Case) -> list[float]:
     x = x.contiguous(memory_format=torch.channels_last)
 
     def step() -> None:
-        with relative.half(x.device, case.precision):
+        with relative.autocast(x.device, case.precision):
             loss = network(x).float().mean()
         loss.backward()
         network.zero_grad(set_to_none=True)

@@ -12,8 +12,9 @@ from dav2_ros.engines.engine import EngineError
 from dav2_ros.evaluation.da2k import AnnotationError
 from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
+from dav2_ros.frames import FrameError
 from dav2_ros.models.info import ModelError
-from dav2_training import export
+from dav2_training import export, judge_photos
 from dav2_training.commands.annotate import annotate_app
 from dav2_training.commands.data import data_app
 from dav2_training.config import ConfigError
@@ -34,13 +35,17 @@ app.command('export')(export.main)
 app.command('proof')(ablation.main)
 app.command('clouds')(evaluate_clouds.main)
 app.command('flicker')(evaluate_flicker.main)
+app.command('photos')(judge_photos.main)
 app.add_typer(data_app, name='data')
 app.add_typer(annotate_app, name='annotate')
+
+
+REFUSALS = (AnnotationError, ConfigError, DataError, EngineError, FrameError, ModelError, ProtocolError, ReportError)
 
 
 def main() -> None:
     """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
     try:
         app()
-    except (AnnotationError, ConfigError, DataError, EngineError, ModelError, ProtocolError, ReportError) as error:
+    except REFUSALS as error:
         sys.exit(f'dav2-train: {error}')

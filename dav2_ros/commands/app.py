@@ -19,6 +19,7 @@ from dav2_ros.commands.verify import cache_app, verify
 from dav2_ros.commands.view import view
 from dav2_ros.commands.web import web
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.frames import FrameError
 from dav2_ros.models.info import ModelError
 
 app = typer.Typer(help='Metric depth from one camera.', no_args_is_help=True, pretty_exceptions_enable=False)
@@ -39,7 +40,7 @@ def main() -> None:
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before torch: see nodes/depth_node.py
     try:
         app()
-    except (EngineError, ModelError) as error:
+    except (EngineError, FrameError, ModelError) as error:
         sys.exit(f'dav2: {error}')
 
 

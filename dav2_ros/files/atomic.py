@@ -15,6 +15,17 @@ from pathlib import Path
 import numpy as np
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return `folder / name`; raises ValueError, one sentence, where that leads out of the folder.
+
+    For every name that came from data: metadata, a manifest, an archive. Links are not followed.
+    """
+    path = Path(os.path.normpath(folder / name))
+    if '\0' in name or Path(os.path.normpath(folder)) not in path.parents:
+        raise ValueError(f'{name!r} leads out of {folder}: it cannot be the name of a file there.')
+    return path
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Give a path beside `path`, with its suffix, to write to; it is renamed once all went well, removed otherwise.

@@ -29,7 +29,7 @@ def print_report(document: dict) -> None:
     """Print the tables, the targets last: there a terminal stands."""
     try:
         from rich.console import Console
-        from rich.table import CheckTable as RichTable
+        from rich.table import Table as RichTable
     except ImportError:
         print(markdown(document))
         return

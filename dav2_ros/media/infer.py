@@ -18,9 +18,9 @@ from dav2_ros.camera import Camera
 from dav2_ros.cloud.cloud import coloured_at
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.files.prefetch import BackgroundWriter, prefetch
-from dav2_ros.frames import Frame
+from dav2_ros.frames import Frame, FrameError
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
-from dav2_ros.media.images import MediaError, Photo, check_shape, read_photo
+from dav2_ros.media.images import MediaError, Photo, check_picture, read_photo
 from dav2_ros.media.sources import MediaSource
 from dav2_ros.media.video import VideoClip, VideoFile
 from dav2_ros.parameter import replaced
@@ -74,6 +74,8 @@ class InferenceJob:
                 self._video(estimator, video, say)
             except MediaError as error:
                 self.failures.append(str(error))
+            except FrameError as error:
+                self.failures.append(f'{video.path}: {error}')
 
     def _photos(self, estimator: DepthEstimator, photos: list[MediaSource | MediaError], say: Say) -> None:
         if not photos:
@@ -90,8 +92,12 @@ class InferenceJob:
                     self.failures.append(str(photo))
                 else:
                     pipeline.reset()
-                    result = self._estimate(pipeline, photo.frame)
-                    _say_all(say, behind.call(_write, files, source, photo, result))
+                    try:
+                        result = self._estimate(pipeline, photo.frame)
+                    except FrameError as error:
+                        self.failures.append(f'{source.path}: {error}')
+                    else:
+                        _say_all(say, behind.call(_write, files, source, photo, result))
                 progress.advance(task)
             _say_all(say, behind.rest())
 
@@ -144,7 +150,7 @@ class InferenceJob:
         say(f'{source.path}: {done} frames, {files.style.near_m:.2g} to {files.style.far_m:.2g} m, {sound}; {path}')
 
     def _frame(self, rgb: np.ndarray, path: Path, time_s: float) -> Frame:
-        height, width = check_shape(rgb, path)
+        height, width = check_picture(rgb, path)
         return Frame(rgb, Camera.from_hfov(width, height, math.radians(self._hfov_deg)), round(1e9 * time_s))
 
     def _glance(self, source: MediaSource) -> Iterator[Frame]:

@@ -17,16 +17,16 @@ from dav2_training.data.sample import DataError
 if TYPE_CHECKING:
     import gradio
 
-WIDTH, HEIGHT = 1000, 720  # pixels that a picture is shown in
+MAX_WIDTH_PX, MAX_HEIGHT_PX = 1000, 720  # of the shown picture
 COLOURS = ((242, 169, 0), (0, 150, 255))  # of A and B: neither says "right"
-REACH = 40  # pixels of the shown picture: a click farther from both points means neither
+MAX_CLICK_DISTANCE_PX = 40  # in the shown picture: a click farther from both points means neither
 DONE = 'That was the last one: thank you. `dav2-train annotate export` writes what is agreed upon.'
 
 
-def shown(rgb: np.ndarray, pair: DisputedPair) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def draw_pair(rgb: np.ndarray, pair: DisputedPair) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Return the picture as it is shown, points A and B drawn in, and where they are in it: (x, y)."""
     height, width = rgb.shape[:2]
-    scale = min(WIDTH / width, HEIGHT / height)
+    scale = min(MAX_WIDTH_PX / width, MAX_HEIGHT_PX / height)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
     drawn = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     at = [(int((c + 0.5) * size[0] / width), int((r + 0.5) * size[1] / height)) for r, c in pair.points]
@@ -39,14 +39,14 @@ def shown(rgb: np.ndarray, pair: DisputedPair) -> tuple[np.ndarray, list[tuple[i
     return drawn, at
 
 
-def clicked(x: int, y: int, at: list[tuple[int, int]]) -> int | None:
-    """Return which point a click meant: the nearer one, if it is within reach."""
+def nearest_point(x: int, y: int, at: list[tuple[int, int]]) -> int | None:
+    """Return the index of the point that is nearest to a click, None where neither is near."""
     distances = [np.hypot(x - px, y - py) for px, py in at]
-    return int(np.argmin(distances)) if min(distances) <= REACH else None
+    return int(np.argmin(distances)) if min(distances) <= MAX_CLICK_DISTANCE_PX else None
 
 
 class AnnotationSession:
-    """What the page does, without the page: shows a pair, notes an answer, shows the next one."""
+    """What the page does, without Gradio: show a pair, record an answer, show the next pair."""
 
     def __init__(self, ballot: Ballot) -> None:
         self.ballot = ballot
@@ -58,22 +58,22 @@ class AnnotationSession:
         pair = pair or self.ballot.next(who)
         if pair is None:
             return None, -1, DONE
-        drawn, _ = shown(decode.rgb(self.ballot.root / pair.picture), pair)
+        drawn, _ = draw_pair(decode.rgb(self.ballot.root / pair.picture), pair)
         return drawn, pair.number, f'{self.ballot.answered(who)} of {len(self.ballot)} answered. {pair.picture}'
 
     def answer(self, who: str, number: int, answer: int) -> tuple[np.ndarray | None, int, str]:
-        """Note an answer to a pair and show the next."""
+        """Record an answer to a pair and show the next."""
         if who.strip() and number >= 0:
             self.ballot.answer(who, int(number), int(answer))
         return self.show(who)
 
     def click(self, who: str, number: int, x: int, y: int) -> tuple[np.ndarray | None, int, str]:
-        """Note a click into the shown picture, if it is at one of the points."""
+        """Record a click into the shown picture, if it is at one of the points."""
         if number < 0:
             return self.show(who)
         pair = self.ballot[int(number)]
-        drawn, at = shown(decode.rgb(self.ballot.root / pair.picture), pair)
-        if (meant := clicked(x, y, at)) is None:
+        drawn, at = draw_pair(decode.rgb(self.ballot.root / pair.picture), pair)
+        if (meant := nearest_point(x, y, at)) is None:
             return drawn, number, 'Click on A or on B, whichever is closer to the camera.'
         return self.answer(who, number, meant)
 
@@ -82,7 +82,7 @@ class AnnotationSession:
         return self.show(who, self.ballot.take_back(who))
 
 
-def build(ballot: Ballot) -> gradio.Blocks:
+def build_page(ballot: Ballot) -> gradio.Blocks:
     """Return the page. Raises DataError without Gradio."""
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
     try:

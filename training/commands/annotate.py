@@ -63,9 +63,9 @@ def serve(
     ),
 ) -> None:
     """Serve the page where people click on the closer point; every answer is on disk at once."""
-    from dav2_training.annotation.page import build
+    from dav2_training.annotation.page import build_page
 
-    build(Ballot.open(ballot)).launch(server_name=host, server_port=port, share=False, quiet=False)
+    build_page(Ballot.open(ballot)).launch(server_name=host, server_port=port, share=False, quiet=False)
 
 
 @annotate_app.command('export')

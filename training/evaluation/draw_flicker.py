@@ -12,7 +12,7 @@ import numpy as np
 from dav2_ros.frames import Frame
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
 
-MOST = 0.02  # change of log depth per frame where the colours end
+MAX_LOG_CHANGE = 0.02  # of log depth per frame, where the colours end
 NAMES = {'none': 'as it comes', 'scale': 'steady: scale', 'pixels': 'steady: pixels'}
 COLOURS = {'none': '#5b6475', 'scale': '#c2410c', 'pixels': '#1d4ed8'}
 
@@ -44,7 +44,7 @@ def draw_flicker(frames: Sequence[Frame], depths: Mapping[str, Sequence[np.ndarr
         shown = np.full(told.shape, np.nan)
         shown[told] = np.nanmean(np.where(np.isfinite(change), change, np.nan)[:, told], axis=0)
         axes = figure.add_subplot(grid[0, column])
-        drawn = axes.imshow(shown, cmap='magma', vmin=0, vmax=MOST, interpolation='nearest')
+        drawn = axes.imshow(shown, cmap='magma', vmin=0, vmax=MAX_LOG_CHANGE, interpolation='nearest')
         rgba = np.zeros((*blinks.shape, 4))
         rgba[blinks] = matplotlib.colors.to_rgba('#39d353')
         axes.imshow(rgba, interpolation='nearest')
@@ -52,7 +52,7 @@ def draw_flicker(frames: Sequence[Frame], depths: Mapping[str, Sequence[np.ndarr
         middle = [np.median(each[np.isfinite(each)]) for each in scale]
         curve.plot(seconds, 100 * np.array(middle), color=COLOURS[mode], label=NAMES[mode])
     bar = figure.colorbar(drawn, ax=figure.axes, location='right', shrink=0.6, aspect=30)
-    bar.set_ticks([0, 0.01, MOST], labels=['0', '1 %', f'{100 * MOST:.0f} %'])
+    bar.set_ticks([0, 0.01, MAX_LOG_CHANGE], labels=['0', '1 %', f'{100 * MAX_LOG_CHANGE:.0f} %'])
     bar.set_label('mean change per frame; green: blinks', color=FAINT, fontsize=9)
     curve.set_xlabel('s', color=INK)
     curve.set_ylabel('scale, % of the first', color=INK, fontsize=9)

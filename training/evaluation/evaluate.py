@@ -92,19 +92,19 @@ def evaluate(
     for model in models:
         with open_predictor(model, **engine) as predict:
             how = [h for h in align or (getattr(rule, predict.kind),) if (predict.kind, h) != ('relative', 'none')]
-            bad, records = WorstPictures(worst), {h: [] for h in how or (rule.relative,)}
-            looked = evaluate_pictures(predict, data.samples, data.indices, rule, tuple(records), details=details,
+            worst_pictures, records = WorstPictures(worst), {h: [] for h in how or (rule.relative,)}
+            pictures = evaluate_pictures(predict, data.samples, data.indices, rule, tuple(records), details=details,
                            threads=data.threads)  # fmt: skip
-            for seen in track(looked, total=len(data.indices), description=f'evaluate {predict.name}'):
-                bad.offer(seen, predict.name)
-                for record in seen.records:
+            for evaluated in track(pictures, total=len(data.indices), description=f'evaluate {predict.name}'):
+                worst_pictures.add(evaluated, predict.name)
+                for record in evaluated.records:
                     records[record.how].append(record)
             if not all(records.values()):
                 raise DataError(f'{data.title}: there is no depth to compare with; choose another --data or --split.')
             results += [
                 EvaluationResult(predict.name, predict.kind, h, tuple(r), predict.facts) for h, r in records.items()
             ]
-            frames += bad.frames()
+            frames += worst_pictures.frames()
     return tuple(results), tuple(frames)
 
 
@@ -164,7 +164,7 @@ def main(
 
 
 def write(
-    asked: EvaluationSetup,
+    setup: EvaluationSetup,
     results: Sequence[EvaluationResult],
     pictures: tuple[FramePictures, ...],
     files: ReportFiles,
@@ -172,8 +172,8 @@ def write(
     """Print the tables and write what was asked for."""
     from dav2_training.evaluation.tables import show
 
-    page = evaluation_report.page(asked, results, pictures)
-    show(asked.data, page.tables, asked.protocol)
+    page = evaluation_report.page(setup, results, pictures)
+    show(setup.data, page.tables, setup.protocol)
     files.write(page, evaluation_report.CSV_HEADER, evaluation_report.csv_rows(results))
 
 

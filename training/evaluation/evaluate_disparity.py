@@ -68,37 +68,37 @@ def evaluate_model(
             continue
         pictures.append((sample.name, tuple(float(getattr(found, name)) for name in NUMBERS)))
         if len(kept) < worst:
-            heapq.heappush(kept, (found.mae, k, draw(predict.name, sample, found)))
+            heapq.heappush(kept, (found.mae, k, draw_panels(predict.name, sample, found)))
         elif kept and found.mae > kept[0][0]:
-            heapq.heapreplace(kept, (found.mae, k, draw(predict.name, sample, found)))
+            heapq.heapreplace(kept, (found.mae, k, draw_panels(predict.name, sample, found)))
     if not pictures:
         raise DataError('There is no disparity to compare with: choose another --data or --split.')
     frames = tuple(pictures for _, _, pictures in sorted(kept, key=lambda each: -each[0]))
     return DisparityResult(predict.name, predict.kind, predict.facts, tuple(pictures), frames)
 
 
-def draw(model: str, sample: Sample, found: DisparityMetrics) -> PictureRow:
+def draw_panels(model: str, sample: Sample, metrics: DisparityMetrics) -> PictureRow:
     """Draw picture, truth, fitted prediction and their difference, all small."""
     true = sample.inverse_depth()
-    known = np.isfinite(found.difference)
+    known = np.isfinite(metrics.difference)
     low, high = (float(f(true[known])) for f in (np.min, np.max))
     size = (WIDTH, max(1, round(WIDTH * sample.rgb.shape[0] / sample.rgb.shape[1])))
 
-    def shrunk(values: np.ndarray) -> np.ndarray:
+    def shrink(values: np.ndarray) -> np.ndarray:
         return cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_NEAREST_EXACT)
 
-    share = shrunk(np.where(known, (true - low) / (high - low), np.nan))
-    difference = shrunk(found.difference)
+    share = shrink(np.where(known, (true - low) / (high - low), np.nan))
+    difference = shrink(metrics.difference)
     panels = (
         ('picture', cv2.resize(sample.rgb, size, interpolation=cv2.INTER_AREA)),
-        ('truth (red is near)', painted(share)),
-        ('prediction, fitted', painted(share + difference)),
+        ('truth (red is near)', colour_disparity(share)),
+        ('prediction, fitted', colour_disparity(share + difference)),
         ('difference', paint_error(-difference)),
     )
-    return PictureRow(f'{model}, {sample.name}: SSIM {found.ssim:.3f}, MAE {found.mae:.3f}', panels)
+    return PictureRow(f'{model}, {sample.name}: SSIM {metrics.ssim:.3f}, MAE {metrics.mae:.3f}', panels)
 
 
-def painted(share: np.ndarray) -> np.ndarray:
+def colour_disparity(share: np.ndarray) -> np.ndarray:
     """Paint 0 (far) to 1 (near) as RGB; black unknown."""
     levels = np.rint(254 - 253 * np.clip(np.nan_to_num(share), 0, 1)).astype(np.uint8)
     return palette()[np.where(np.isnan(share), 0, levels)]

@@ -57,21 +57,23 @@ def evaluate_model(predict: Predictor, samples: Da2k, indices: Sequence[int], wo
         score = judge_picture(prediction, picture, kind=predict.kind)
         found.append((sample.name, score))
         if score.right < score.pairs and len(wrong) < worst:
-            wrong.append(draw(predict, sample.rgb, prediction, picture))
+            wrong.append(draw_wrong_pairs(predict, sample.rgb, prediction, picture))
     return PairResult(predict.name, predict.kind, predict.facts, tuple(found), tuple(wrong))
 
 
-def draw(predict: Predictor, rgb: np.ndarray, prediction: np.ndarray, picture: AnnotatedPicture) -> PictureRow:
+def draw_wrong_pairs(
+    predict: Predictor, rgb: np.ndarray, prediction: np.ndarray, picture: AnnotatedPicture
+) -> PictureRow:
     """Draw the wrong pairs into a picture and what was predicted: green is what people call closer, red farther."""
     bad = [
         p for p in picture.pairs if not judge_picture(prediction, AnnotatedPicture('', (p,)), kind=predict.kind).right
     ]
     caption = f'{predict.name}, {picture.name}: {len(bad)} of {len(picture.pairs)} pairs wrong (green is closer)'
-    return PictureRow(caption, tuple((n, marked(p, bad)) for n, p in (('picture', rgb), ('prediction', shades(
-        prediction, predict.kind)))))  # fmt: skip
+    panels = (('picture', rgb), ('prediction', colour_by_rank(prediction, predict.kind)))
+    return PictureRow(caption, tuple((name, draw_pairs(panel, bad)) for name, panel in panels))
 
 
-def shades(prediction: np.ndarray, kind: str) -> np.ndarray:
+def colour_by_rank(prediction: np.ndarray, kind: str) -> np.ndarray:
     """Paint a prediction by rank, near red and far blue: only the order counts here. Returns (H, W, 3) uint8."""
     ranks = nearness_rank(prediction, kind)
     levels = np.where(np.isnan(ranks), 0, np.rint(254 - 253 * np.nan_to_num(ranks))).astype(np.uint8)
@@ -79,7 +81,7 @@ def shades(prediction: np.ndarray, kind: str) -> np.ndarray:
     return palette()[levels]
 
 
-def marked(rgb: np.ndarray, pairs: Sequence[PointPair]) -> np.ndarray:
+def draw_pairs(rgb: np.ndarray, pairs: Sequence[PointPair]) -> np.ndarray:
     """Return a picture of width WIDTH with its pairs drawn in."""
     scale = WIDTH / rgb.shape[1]
     drawn = cv2.resize(rgb, (WIDTH, max(1, round(scale * rgb.shape[0]))), interpolation=cv2.INTER_AREA)

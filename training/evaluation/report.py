@@ -17,7 +17,7 @@ from dav2_ros.evaluation.tables import number, percent
 from dav2_training.evaluation.scoring import DatasetScore, EvaluatedPicture, PictureRecord, by_group
 
 FORMAT = 1  # of the JSON
-WIDEST = 1024  # pixels of a picture that is kept for the page; panels are smaller
+MAX_WIDTH_PX = 1024  # of a picture that is kept for the page; panels are smaller
 HEADER = ('pictures', 'AbsRel', 'δ1', 'RMSE m', 'SILog', 'coverage', 'sky\nfound', 'SSIM', 'boundary\nF1')
 NOTE = (
     'Errors: smaller is better; δ1 is the share of pixels within 25 %. Coverage: of the truth, what got a distance. '
@@ -46,7 +46,7 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class EvaluationSetup:
-    """What was to be found out."""
+    """What is evaluated, and how."""
 
     data: str  # in words
     protocol: tuple[str, ...]  # sentences
@@ -54,28 +54,28 @@ class EvaluationSetup:
 
 
 class WorstPictures:
-    """Keeps the pictures with the largest AbsRel, drawn small enough to be kept."""
+    """The pictures with the largest AbsRel, up to a limit, reduced in size."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._kept, self._order = most, [], 0
+    def __init__(self, limit: int) -> None:
+        self._limit, self._kept, self._order = limit, [], 0
 
-    def offer(self, seen: EvaluatedPicture, model: str) -> None:
-        """Look at a picture, by its first alignment."""
-        if not seen.records or not self._most:
+    def add(self, evaluated: EvaluatedPicture, model: str) -> None:
+        """Keep a picture if it is one of the worst by its first alignment."""
+        if not evaluated.records or not self._limit:
             return
-        record, judged = seen.records[0], seen.judged[0]
-        if len(self._kept) == self._most and record.metrics.abs_rel <= self._kept[0][0]:
+        record, judged = evaluated.records[0], evaluated.judged[0]
+        if len(self._kept) == self._limit and record.metrics.abs_rel <= self._kept[0][0]:
             return
-        step = max(1, seen.sample.rgb.shape[1] // WIDEST)
+        step = max(1, evaluated.sample.rgb.shape[1] // MAX_WIDTH_PX)
         caption = f'{model}, {record.picture}: AbsRel {record.metrics.abs_rel:.3f}, δ1 {record.metrics.d1:.3f}'
         pictures = FramePictures(
             caption,
-            seen.sample.rgb[::step, ::step].copy(),
-            seen.sample.z_m[::step, ::step].astype(np.float32),
+            evaluated.sample.rgb[::step, ::step].copy(),
+            evaluated.sample.z_m[::step, ::step].astype(np.float32),
             judged.aligned.z_m[::step, ::step].astype(np.float32),
         )
         self._order += 1
-        push = heapq.heappush if len(self._kept) < self._most else heapq.heapreplace
+        push = heapq.heappush if len(self._kept) < self._limit else heapq.heapreplace
         push(self._kept, (record.metrics.abs_rel, self._order, pictures))
 
     def frames(self) -> tuple[FramePictures, ...]:
@@ -136,7 +136,7 @@ def plots(results: Sequence[EvaluationResult]) -> tuple[Plot, ...]:
     )  # fmt: skip
 
 
-def page(asked: EvaluationSetup, results: Sequence[EvaluationResult], frames: tuple[FramePictures, ...]) -> Report:
+def page(setup: EvaluationSetup, results: Sequence[EvaluationResult], frames: tuple[FramePictures, ...]) -> Report:
     """Return the report."""
     names = list(dict.fromkeys(result.model for result in results))
     best = min(results, key=lambda result: by_group(result.records, 0)['all'].metrics.abs_rel)
@@ -145,7 +145,7 @@ def page(asked: EvaluationSetup, results: Sequence[EvaluationResult], frames: tu
     known = np.concatenate(truth) if truth else np.empty(0)
     near, far = np.percentile(known, (1, 99)) if known.size else (0.5, 40.0)
     return Report(
-        title=f'Depth on {asked.data}',
+        title=f'Depth on {setup.data}',
         summary=f'{", ".join(names)}; {score.frames} pictures.',
         figures=(
             Figure('AbsRel', number(score.metrics.abs_rel), best.title if len(results) > 1 else ''),
@@ -156,20 +156,20 @@ def page(asked: EvaluationSetup, results: Sequence[EvaluationResult], frames: tu
         tables=tables(results),
         plots=plots(results),
         frames=frames,
-        protocol=asked.protocol,
-        options=asked.options,
+        protocol=setup.protocol,
+        options=setup.options,
         range_m=(float(max(near, 0.05)), float(max(far, 1.5 * near, 0.1))),
-        data=as_data(asked, results),
+        data=as_data(setup, results),
     )
 
 
-def as_data(asked: EvaluationSetup, results: Sequence[EvaluationResult]) -> dict[str, object]:
+def as_data(setup: EvaluationSetup, results: Sequence[EvaluationResult]) -> dict[str, object]:
     """Return everything but the single pictures, for JSON."""
     return {
         'format': FORMAT,
-        'data': asked.data,
-        'protocol': asked.protocol,
-        'options': dict(asked.options),
+        'data': setup.data,
+        'protocol': setup.protocol,
+        'options': dict(setup.options),
         'results': [
             {'model': r.model, 'kind': r.kind, 'aligned': r.how, **times(r.records), **r.facts,
              'groups': {name: score_facts(s) for name, s in by_group(r.records).items()}}

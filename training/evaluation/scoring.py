@@ -26,7 +26,7 @@ from dav2_training.data.sample import DepthSet, Sample
 from dav2_training.evaluation.predictors import Predictor
 
 HFOV_BINS_DEG = ((0, 40), (40, 60), (60, 80), (80, 100), (100, 180))
-DENSE = 0.5  # share of known pixels from which a truth has boundaries and a disparity to look at
+MIN_KNOWN_SHARE = 0.5  # of the pixels: sparser truth has no boundaries, and no disparity for SSIM
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def _record(
 
 def detail_scores(prediction: np.ndarray, true_m: np.ndarray, kind: str) -> tuple[float, BoundaryScore | None]:
     """Return SSIM of disparity and the boundaries; neither of sparse truth."""
-    if np.mean(true_m > 0) < DENSE:
+    if np.mean(true_m > 0) < MIN_KNOWN_SHARE:
         return math.nan, None
     disparity = prediction if kind == 'relative' else inverted(prediction)
     found = compare_disparity(disparity, np.where(true_m > 0, inverted(true_m), np.nan))
@@ -170,13 +170,13 @@ def score(records: Iterable[PictureRecord]) -> DatasetScore:
     )
 
 
-def by_group(records: Sequence[PictureRecord], most: int = 12) -> dict[str, DatasetScore]:
-    """Score all records, then each group; of more than `most` groups only the largest."""
+def by_group(records: Sequence[PictureRecord], limit: int = 12) -> dict[str, DatasetScore]:
+    """Score all records, then each group; of more than `limit` groups only the largest."""
     sizes: dict[str, int] = {}
     for record in records:
         for name in record.groups:
             sizes[name] = sizes.get(name, 0) + 1
-    largest = sorted(sizes, key=lambda name: -sizes[name])[:most]
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:limit]
     names = sorted((n for n in largest if sizes[n] < len(records)), key=lambda n: (n.endswith('deg'), n))
     return {'all': score(records)} | {n: score(r for r in records if n in r.groups) for n in names}
 

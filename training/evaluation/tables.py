@@ -13,11 +13,11 @@ def show(title: str, tables: Iterable[ReportTable], protocol: Iterable[str]) -> 
     """Print tables, then sentences."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import ReportTable as Drawn
+    from rich.table import Table as RichTable
 
     drawings = []
     for table in tables:
-        drawn = Drawn(title=table.title, title_justify='left', box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        drawn = RichTable(title=table.title, title_justify='left', box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for i, name in enumerate(table.header):
             drawn.add_column(name, justify='right' if i else 'left', no_wrap=True)
         for row in table.rows:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 # What a resumed run may change: where it runs and how often it logs and saves, not what comes out of it.
-FREE = {'accelerator', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
+CHANGEABLE_SETTINGS = {'accelerator', 'devices', 'nodes', 'threads', 'workers', 'save_every', 'validate_every',
         'log_every', 'tensorboard', 'root', 'cache'}  # fmt: skip
 
 
@@ -32,15 +32,15 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
-def difference(kept: Any, now: Any, where: str = '') -> str:
-    """Name the first setting, other than FREE ones, in which two configurations differ; '' if none."""
-    if isinstance(kept, Mapping) and isinstance(now, Mapping):
-        keys = [key for key in {**kept, **now} if key not in FREE]
-        parts = (difference(kept.get(key), now.get(key), f'{where}.{key}'.lstrip('.')) for key in keys)
-    elif isinstance(kept, list) and isinstance(now, list) and len(kept) == len(now):
-        parts = (difference(a, b, f'{where}[{i}]') for i, (a, b) in enumerate(zip(kept, now)))
+def first_difference(saved: Any, current: Any, where: str = '') -> str:
+    """Name the first setting, other than CHANGEABLE_SETTINGS ones, in which two configurations differ; '' if none."""
+    if isinstance(saved, Mapping) and isinstance(current, Mapping):
+        keys = [key for key in {**saved, **current} if key not in CHANGEABLE_SETTINGS]
+        parts = (first_difference(saved.get(key), current.get(key), f'{where}.{key}'.lstrip('.')) for key in keys)
+    elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current):
+        parts = (first_difference(a, b, f'{where}[{i}]') for i, (a, b) in enumerate(zip(saved, current)))
     else:
-        return '' if kept == now else f'{where} was {kept!r} and is {now!r} now'
+        return '' if saved == current else f'{where} was {saved!r} and is {current!r} now'
     return next((part for part in parts if part), '')
 
 
@@ -56,7 +56,7 @@ def resume(
     try:
         check_pickled(path)
         state = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
-        changed = difference(state['config'], plain(config))
+        changed = first_difference(state['config'], plain(config))
         done = int(state['step'])
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f'{path} is not a whole checkpoint of this version: move it away to start anew.') from error

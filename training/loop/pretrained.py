@@ -35,10 +35,10 @@ def encoder_from_nothing(encoder: VisionTransformer) -> None:
             nn.init.zeros_(module.bias)
     nn.init.trunc_normal_(encoder.cls_token, std=0.02)
     with torch.no_grad():  # sines and cosines to start from: positions need not be discovered first
-        encoder.pos_embed[0, 1:] = 0.1 * waves(encoder.grid, encoder.pos_embed.shape[-1])
+        encoder.pos_embed[0, 1:] = 0.1 * sincos_positions(encoder.grid, encoder.pos_embed.shape[-1])
 
 
-def waves(grid: int, dim: int) -> Tensor:
+def sincos_positions(grid: int, dim: int) -> Tensor:
     """Return (grid^2, dim): sine and cosine of row and column at dim/4 wavelengths (Vaswani et al. 2017, in 2D)."""
     omega = 1.0 / 10000 ** (torch.arange(dim // 4) / (dim // 4))
     row, column = (g.reshape(-1, 1) * omega for g in torch.meshgrid(*2 * [torch.arange(grid)], indexing='ij'))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LEAST_SCALE = 1e-6  # of a map: below, it is flat, and dividing would only enlarge rounding
+MIN_SCALE = 1e-6  # of a map: below, it is flat, and dividing would only enlarge rounding
 
 
 def shift_and_scale(d: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,8 +42,8 @@ def residual(predicted: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, 
     kind = torch.promote_types(predicted.dtype, torch.float32)
     predicted, target = (torch.where(valid, x.to(kind), 0.0) for x in (predicted, target))
     (t_shift, t_scale), (p_shift, p_scale) = shift_and_scale(target, valid), shift_and_scale(predicted, valid)
-    valid = valid & (t_scale > LEAST_SCALE)
-    found = (predicted - p_shift) / p_scale.clamp_min(LEAST_SCALE) - (target - t_shift) / t_scale.clamp_min(LEAST_SCALE)
+    valid = valid & (t_scale > MIN_SCALE)
+    found = (predicted - p_shift) / p_scale.clamp_min(MIN_SCALE) - (target - t_shift) / t_scale.clamp_min(MIN_SCALE)
     return torch.where(valid, found, 0.0), valid
 
 
@@ -68,7 +68,7 @@ def gradient_matching(difference: Tensor, valid: Tensor, scales: int = 4) -> Ten
     return total
 
 
-def surest(loss: Tensor, valid: Tensor, ignored: float, region_px: int = 1) -> Tensor:
+def keep_smallest(loss: Tensor, valid: Tensor, ignored: float, region_px: int = 1) -> Tensor:
     """Tell which valid pixels stay when the `ignored` share with the largest loss goes: (B, H, W) bool.
 
     With region_px > 1 whole squares go, by their mean loss; squares without valid pixels do not count.
@@ -104,7 +104,7 @@ class RelativeLoss:
         """(B, H, W) each -> (B,)."""
         difference, valid = residual(predicted, target, valid)
         size = difference.abs()
-        kept = surest(size, valid, self.ignored, self.region_px)
+        kept = keep_smallest(size, valid, self.ignored, self.region_px)
         matched = kept if self.ignored_in_gradient else valid
         matching = gradient_matching(difference, matched, self.scales) if self.gradient_weight else 0.0
         return self.ssi_weight * _mean(torch.where(kept, size, 0.0), kept) + self.gradient_weight * matching

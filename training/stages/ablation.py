@@ -47,8 +47,8 @@ STAGES: dict[str, tuple[type, Callable]] = {
     'metric_student': (MetricConfig, metric.train),
 }
 WORLDS = ('shifted', 'procedural')  # "real" first: what it is all for
-PAIRS = 20  # of points, in each picture, for the order of which a model is asked
-APART = 1.2  # ratio of their distances at least
+PAIRS_PER_PICTURE = 20  # of points, whose order a model predicts
+MIN_DISTANCE_RATIO = 1.2  # of the two points of a pair
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ def draw_pairs(sample: Sample, seed: int) -> AnnotatedPicture:
     rng = np.random.default_rng(seed)
     known = np.argwhere(np.isfinite(sample.z_m))
     found: list[PointPair] = []
-    for _ in range(50 * PAIRS):
+    for _ in range(50 * PAIRS_PER_PICTURE):
         a, b = (tuple(int(x) for x in known[rng.integers(len(known))]) for _ in range(2))
         za, zb = sample.z_m[a], sample.z_m[b]
-        if max(za, zb) > APART * min(za, zb):
+        if max(za, zb) > MIN_DISTANCE_RATIO * min(za, zb):
             found.append(PointPair((a, b), int(zb < za)))
-        if len(found) == PAIRS:
+        if len(found) == PAIRS_PER_PICTURE:
             break
     return AnnotatedPicture(sample.name, tuple(found))
 
@@ -82,11 +82,11 @@ def score_model(model: Path, world: str, frames: int, size: tuple[int, int]) -> 
     metrics, orders = [], list[PairScore]()
     with open_predictor(str(model)) as predict:
         how = rule.relative if predict.kind == 'relative' else rule.metric
-        for seen in evaluate_pictures(predict, held_out, range(frames), rule, (how,), details=False, threads=0):
-            metrics += [record.metrics for record in seen.records]
+        for picture in evaluate_pictures(predict, held_out, range(frames), rule, (how,), details=False, threads=0):
+            metrics += [record.metrics for record in picture.records]
             if predict.kind == 'relative':
-                picture = draw_pairs(seen.sample, len(orders))
-                orders.append(judge_picture(predict(seen.sample.rgb), picture, kind='relative'))
+                annotated = draw_pairs(picture.sample, len(orders))
+                orders.append(judge_picture(predict(picture.sample.rgb), annotated, kind='relative'))
     score = mean(metrics)
     return AblationScore(score.abs_rel, score.d1, gather(orders).total.accuracy)
 
@@ -111,7 +111,7 @@ class Ablation:
         made = folder / f'{config.name}.safetensors'
         return made if made.is_file() else train(config, folder)
 
-    def run(self, say: Callable[[str], None]) -> dict[str, dict]:
+    def run(self, log: Callable[[str], None]) -> dict[str, dict]:
         """Run everything, draw it, and return the scores: by who learnt, by world, one for each seed."""
         taught = self.learn(TeacherConfig, teacher.train, 'teacher')
         pseudo_label.label(configs.load(PseudoLabelConfig, self.configs / 'pseudo_label.yaml'))
@@ -120,11 +120,11 @@ class Ablation:
             made[name] = [self.learn(kind, train, name, seed) for seed in self.seeds]
         shape = configs.load(TeacherConfig, self.configs / 'teacher.yaml')
         found: dict[str, dict] = {}
-        say(f'{"":18}' + ''.join(f'{f"{world}: AbsRel, δ1, pairs":52}' for world in WORLDS))
+        log(f'{"":18}' + ''.join(f'{f"{world}: AbsRel, δ1, pairs":52}' for world in WORLDS))
         for name, models in made.items():
             scores = {w: [score_model(m, w, self.frames, (shape.height, shape.width)) for m in models] for w in WORLDS}
             found[name] = {w: [dataclasses.asdict(score) for score in each] for w, each in scores.items()}
-            say(row(name, scores))
+            log(row(name, scores))
         write_json(self.out / 'scores.json', found)
         draw_ablation(found, made, (shape.height, shape.width), self.out / 'proof.png')
         return found

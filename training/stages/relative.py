@@ -106,11 +106,11 @@ class RelativeObjective:
     def _anchor(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, h*w, D): what the frozen encoder makes of the pictures that the student sees."""
         self.frozen.to(images.device)
-        with torch.no_grad(), half(images.device, self.precision):
+        with torch.no_grad(), autocast(images.device, self.precision):
             return self.frozen(images)[-1]
 
 
-def half(device: torch.device, precision: str) -> AbstractContextManager:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """Compute in the precision of the forward pass, outside the modules that Fabric wraps."""
     kinds = {'bf16-mixed': torch.bfloat16, '16-mixed': torch.float16}
     return torch.autocast(device.type, kinds.get(precision), enabled=precision in kinds)
@@ -142,6 +142,6 @@ def validator(configs: Sequence[SetConfig], height: int, width: int, frames: int
     return validate
 
 
-def info(name: str, preset: str, height: int, width: int, license: str) -> ModelInfo:
-    """Say what the runtime has to know of a relative model."""
+def model_info(name: str, preset: str, height: int, width: int, license: str) -> ModelInfo:
+    """Return what the runtime has to know of a relative model."""
     return ModelInfo(name=name, preset=preset, kind='relative', train_size=min(height, width), license=license)

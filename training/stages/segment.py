@@ -63,7 +63,7 @@ def loss(network: nn.Module, batch: SegmentationBatch) -> Tensor:
 
 
 @torch.no_grad()
-def classes_of(network: nn.Module, picture: LabelledImage, size: int) -> Tensor:
+def predict_classes(network: nn.Module, picture: LabelledImage, size: int) -> Tensor:
     """Name the class of every pixel of a whole picture: (H, W) int64, at the size of its labels."""
     device = next(network.parameters()).device
     plan = ResizePlan.lower_bound(*picture.labels.shape, size)
@@ -71,12 +71,12 @@ def classes_of(network: nn.Module, picture: LabelledImage, size: int) -> Tensor:
     return F.interpolate(scores.float(), picture.labels.shape, mode='bilinear', align_corners=False)[0].argmax(0).cpu()
 
 
-def confusion(network: nn.Module, held_out: SegmentationSet, frames: int, size: int) -> ConfusionMatrix:
+def confusion_matrix(network: nn.Module, held_out: SegmentationSet, frames: int, size: int) -> ConfusionMatrix:
     """Judge `frames` pictures, evenly spread, or all; pixels count alike, whatever their picture."""
     count = min(frames or len(held_out), len(held_out))
     pictures = (held_out[i * len(held_out) // count] for i in range(count))
     found = (
-        ConfusionMatrix.of(classes_of(network, each, size), torch.from_numpy(each.labels), held_out.classes)
+        ConfusionMatrix.of(predict_classes(network, each, size), torch.from_numpy(each.labels), held_out.classes)
         for each in pictures
     )
     return sum(found, ConfusionMatrix(torch.zeros(held_out.classes, held_out.classes, dtype=torch.int64)))
@@ -100,7 +100,7 @@ def train(config: SegmentConfig, out: Path, after_step: Callable[[int], None] = 
     judged: list[ConfusionMatrix] = []
 
     def validate(model: nn.Module) -> str:
-        judged[:] = [confusion(model, held_out, config.validation_frames, config.size)]
+        judged[:] = [confusion_matrix(model, held_out, config.validation_frames, config.size)]
         return f'mIoU {judged[0].mean_iou():.4f}, pixels right {judged[0].accuracy():.4f}'
 
     fit(network, f, feed, loss, validate, out, after_step, described=config)

@@ -92,7 +92,7 @@ def train(config: StudentConfig, out: Path, after_step: Callable[[int], None] = 
     losses = config.labelled_loss, config.loss
     objective = relative.RelativeObjective(config.weights, *losses, share, network.pretrained, f.precision)
     validate = relative.validator(config.validation, *size, config.validation_frames)
-    info = relative.info(config.name, config.preset, *size, config.license)
+    info = relative.model_info(config.name, config.preset, *size, config.license)
     fit(network, f, feed, objective, validate, out, after_step, info, config)
     return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 

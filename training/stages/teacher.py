@@ -62,7 +62,7 @@ def train(config: TeacherConfig, out: Path, after_step: Callable[[int], None] = 
     )
     objective = relative.RelativeObjective(relative.ObjectiveWeights(), config.loss, config.loss, 1.0)
     validate = relative.validator(config.validation, *size, config.validation_frames)
-    info = relative.info(config.name, config.preset, *size, config.license)
+    info = relative.model_info(config.name, config.preset, *size, config.license)
     fit(network, f, feed, objective, validate, out, after_step, info, config)
     return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 

@@ -19,6 +19,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap, stamp_ns
 from dav2_ros.image import image_encodings
 from dav2_ros.image.camera_info import InfoFields, camera_from_info
+from dav2_ros.image.encoded_image import ImageError, decode_image
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
@@ -113,7 +114,12 @@ def _raw_depth(message: Any) -> np.ndarray:
 
 def _compressed_depth(message: Any) -> np.ndarray:
     raw = message.data[CONFIG_HEADER:]
-    found = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if len(raw) and 'compressedDepth' in message.format else None
+    try:
+        found = decode_image(raw, cv2.IMREAD_UNCHANGED) if 'compressedDepth' in message.format else None
+    except ImageError as error:
+        raise BagError(
+            f'A CompressedImage of format {message.format!r} and {len(message.data)} bytes cannot be read: {error}.'
+        ) from error
     if found is None or found.dtype != np.uint16:
         raise BagError(f'A CompressedImage of format {message.format!r} is not compressedDepth in PNG: record that.')
     if message.format.startswith('16UC1'):

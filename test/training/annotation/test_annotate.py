@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dav2_ros.evaluation.da2k import PointPair, judge_picture, read_annotations
-from dav2_training.annotation.page import AnnotationSession, clicked, shown
+from dav2_training.annotation.page import AnnotationSession, draw_pair, nearest_point
 from dav2_training.annotation.propose import MIN_DISTANCE, propose
 from dav2_training.annotation.votes import Ballot, DisputedPair
 from dav2_training.cli import app
@@ -169,15 +169,15 @@ class TestBallot:
 
 class TestDesk:
     def test_a_click_means_the_nearer_point_within_reach(self, ballot: Ballot):
-        _, at = shown(np.zeros((H, W, 3), np.uint8), ballot[0])
-        assert [clicked(*point, at) for point in at] == [0, 1]
-        assert clicked(at[0][0] + 30, at[0][1] + 20, at) == 0
-        assert clicked((at[0][0] + at[1][0]) // 2, (at[0][1] + at[1][1]) // 2, at) is None
+        _, at = draw_pair(np.zeros((H, W, 3), np.uint8), ballot[0])
+        assert [nearest_point(*point, at) for point in at] == [0, 1]
+        assert nearest_point(at[0][0] + 30, at[0][1] + 20, at) == 0
+        assert nearest_point((at[0][0] + at[1][0]) // 2, (at[0][1] + at[1][1]) // 2, at) is None
 
     def test_points_are_drawn_where_they_are_in_every_size(self, ballot: Ballot):
         for scale in (1, 20):
             pair = DisputedPair(0, 'a', tuple((r * scale, c * scale) for r, c in ballot[0].points), 0.5)
-            drawn, at = shown(np.zeros((H * scale, W * scale, 3), np.uint8), pair)
+            drawn, at = draw_pair(np.zeros((H * scale, W * scale, 3), np.uint8), pair)
             assert drawn.shape == (720, 960, 3)
             for (x, y), colour in zip(at, ((242, 169, 0), (0, 150, 255))):
                 assert tuple(drawn[y, x]) == colour
@@ -188,7 +188,7 @@ class TestDesk:
         assert session.show(' ')[1] == -1
         _, number, said = session.show('Ada')
         assert number == 0 and said.startswith('0 of 3')
-        _, at = shown(np.zeros((H, W, 3), np.uint8), ballot[0])
+        _, at = draw_pair(np.zeros((H, W, 3), np.uint8), ballot[0])
         assert session.click('Ada', 0, 5, 700)[1] == 0  # neither point: the same pair again
         assert session.click('Ada', 0, *at[1])[1] == 1
         assert ballot[0].closer(1) == 1
@@ -202,12 +202,12 @@ class TestDesk:
 def page(ballot: Ballot) -> Iterator[str]:
     """Serve the page; yield its address."""
     pytest.importorskip('gradio', reason='the page needs the extra web')
-    from dav2_training.annotation.page import build
+    from dav2_training.annotation.page import build_page
 
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    page = build(ballot)
+    page = build_page(ballot)
     page.launch(server_name='127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, share=False)
     yield f'http://127.0.0.1:{port}'
     page.close()
@@ -216,7 +216,7 @@ def page(ballot: Ballot) -> Iterator[str]:
 def test_a_click_in_a_browser_is_an_answer(ballot: Ballot, page: str):
     browsers = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
     chromium = shutil.which('chromium') or pytest.skip('Chromium is not installed')
-    _, at = shown(np.zeros((H, W, 3), np.uint8), ballot[0])
+    _, at = draw_pair(np.zeros((H, W, 3), np.uint8), ballot[0])
     with browsers.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
         tab = browser.new_page(viewport={'width': 1280, 'height': 1100})
@@ -241,7 +241,7 @@ def test_the_page_asks_and_notes_over_the_network(ballot: Ballot, page: str):
     picture, number, said = client.predict('Ada', api_name='/show')
     assert number == 0 and said.startswith('0 of 3')
     served = cv2.imread(picture if isinstance(picture, str) else picture['path'])
-    drawn, _ = shown(np.full((H, W, 3), 120, np.uint8), ballot[0])
+    drawn, _ = draw_pair(np.full((H, W, 3), 120, np.uint8), ballot[0])
     np.testing.assert_array_equal(served[..., ::-1], drawn)
     for api_name in ('/first', '/second', '/nobody'):
         _, number, said = client.predict('Ada', number, api_name=api_name)

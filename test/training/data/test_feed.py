@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from dav2_ros.files.atomic import write_file
 from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, jitter, mirror, perturb
 from dav2_training.data.batch_share import Share
@@ -160,7 +161,7 @@ class TestRendered:
     def test_a_set_is_opened_by_its_name_with_its_labels(self, tmp_path: Path):
         config = SetConfig(name='procedural', frames=2, labels=str(tmp_path))
         opened = open_one(config, 28, 42)
-        label_file.write(tmp_path / '00000001.png', label_file.encode(np.eye(14, dtype=np.float32), {}))
+        write_file(tmp_path / '00000001.png', label_file.encode(np.eye(14, dtype=np.float32), {}))
         sample = opened[1]
         assert sample.z_m is None and sample.disparity.shape == (28, 42)
         with pytest.raises(DataError, match='pseudo-label'):
@@ -179,7 +180,7 @@ class TestPseudoLabels:
         assert notes == {'low': float(disparity.min()), 'high': float(disparity.max()), 'teacher': 'abc'}
 
     def test_any_other_program_sees_a_16_bit_picture(self, tmp_path: Path):
-        label_file.write(tmp_path / 'a' / 'b.png', label_file.encode(np.arange(6, dtype=np.float32).reshape(2, 3), {}))
+        write_file(tmp_path / 'a' / 'b.png', label_file.encode(np.arange(6, dtype=np.float32).reshape(2, 3), {}))
         seen = cv2.imread(str(tmp_path / 'a' / 'b.png'), cv2.IMREAD_UNCHANGED)
         assert seen.dtype == np.uint16 and seen.tolist() == [[0, 13107, 26214], [39321, 52428, 65535]]
         assert [p.name for p in (tmp_path / 'a').iterdir()] == ['b.png']

@@ -131,7 +131,7 @@ class TestJudging:
             object.__setattr__(each.records[0].metrics, 'abs_rel', [3, 1, 5, 2, 4, 0][k] / 10)
         worst = WorstPictures(3)
         for each in seen:
-            worst.offer(each, 'm')
+            worst.add(each, 'm')
         assert [frame.caption.partition('AbsRel ')[2][:5] for frame in worst.frames()] == ['0.500', '0.400', '0.300']
 
     def test_reading_ahead_keeps_the_order_and_brings_errors(self):
@@ -274,7 +274,7 @@ class TestPairs:
 
     def test_points_are_drawn_where_they_are_green_the_closer(self, root: Path):
         pair = open_set('da2k', root).picture(1).pairs[0]
-        drawn = evaluate_pairs.marked(np.zeros((48, 64, 3), np.uint8), [pair])
+        drawn = evaluate_pairs.draw_pairs(np.zeros((48, 64, 3), np.uint8), [pair])
         for k, colour in ((pair.closer, evaluate_pairs.NEAR_RGB), (1 - pair.closer, evaluate_pairs.FAR_RGB)):
             row, column = pair.points[k]
             assert tuple(drawn[int(7.5 * (row + 0.5)), int(7.5 * (column + 0.5))]) == colour

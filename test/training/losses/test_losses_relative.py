@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dav2_training.losses import RelativeLoss, feature_alignment, gradient_matching, per_region, shift_and_scale, ssi
-from dav2_training.losses.relative import residual, surest
+from dav2_training.losses.relative import keep_smallest, residual
 
 LOSSES = {
     'ssi': ssi,
@@ -160,7 +160,7 @@ class TestGradientMatching:
 class TestIgnoring:
     def test_the_largest_tenth_of_the_valid_pixels_of_each_picture_goes(self):
         loss, valid = maps(3, 10, 20), some(3, 10, 20)
-        kept = surest(loss, valid, 0.1)
+        kept = keep_smallest(loss, valid, 0.1)
         for each, v, k in zip(loss, valid, kept):
             assert (~k & v).sum() == int(0.1 * v.sum()) and not (k & ~v).any()
             assert each[k].max() < each[~k & v].min()
@@ -170,7 +170,7 @@ class TestIgnoring:
         loss[0, 0, 0] = 9.0  # alone in its square: mean 9 / 4
         loss[0, 2:, 4:6] = torch.tensor([[3.0, 3.0], [100.0, 3.0]])
         valid[0, 3, 4] = False  # its 100 is unknown: mean 3
-        kept = surest(loss, valid, 0.1, region_px=2)  # of ten squares one
+        kept = keep_smallest(loss, valid, 0.1, region_px=2)  # of ten squares one
         gone = valid & ~kept
         assert gone[0, 2:, 4:6].sum() == 3 == gone.sum()
 
@@ -182,7 +182,7 @@ class TestIgnoring:
 
     def test_nothing_to_ignore_is_all_kept(self):
         valid = some(2, 5, 5)
-        assert surest(maps(2, 5, 5), valid, 0.0) is valid
+        assert keep_smallest(maps(2, 5, 5), valid, 0.0) is valid
 
 
 class TestCutMix:

@@ -20,7 +20,7 @@ from dav2_ros.evaluation.da2k import judge_picture
 from dav2_training import config as configs
 from dav2_training.assets import robot_bag
 from dav2_training.data.procedural.frame_cache import Rendered
-from dav2_training.stages.ablation import APART, PAIRS, STAGES, draw_pairs
+from dav2_training.stages.ablation import MIN_DISTANCE_RATIO, PAIRS_PER_PICTURE, STAGES, draw_pairs
 from dav2_training.stages.pseudo_label import PseudoLabelConfig
 from dav2_training.stages.teacher import TeacherConfig
 
@@ -30,10 +30,10 @@ CONFIGS = Path(__file__).parents[3] / 'config' / 'training' / 'proof'
 def test_pairs_are_clearly_apart_and_the_truth_orders_all_of_them():
     sample = Rendered('shifted', 5, 1, 56, 84)[0]
     picture = draw_pairs(sample, 0)
-    assert len(picture.pairs) == PAIRS
+    assert len(picture.pairs) == PAIRS_PER_PICTURE
     for pair in picture.pairs:
         near, far = (sample.z_m[pair.points[k]] for k in (pair.closer, 1 - pair.closer))
-        assert far > APART * near
+        assert far > MIN_DISTANCE_RATIO * near
     truth = judge_picture(1 / sample.z_m, picture, kind='relative')
     assert truth.right == truth.pairs
     assert judge_picture(sample.z_m, picture, kind='relative').right == 0  # the wrong way round

@@ -19,7 +19,7 @@ from dav2_training.data.augment import StrongAugmentConfig
 from dav2_training.data.batch_share import Share
 from dav2_training.data.segmentation_batches import SegmentationBatches, scaled_crop
 from dav2_training.data.sets.segmentation import IGNORE, LabelledImage
-from dav2_training.stages.segment import SegmentConfig, classes_of, train
+from dav2_training.stages.segment import SegmentConfig, predict_classes, train
 from dav2_training.stages.segmentation_network import ConfusionMatrix, SegmentationNetwork, cross_entropy
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -100,7 +100,7 @@ def test_the_same_batch_comes_to_one_process_and_to_two() -> None:
 def test_a_picture_is_named_at_the_size_of_its_labels() -> None:
     network = SegmentationNetwork('vitt', 7, 32).eval()
     picture = LabelledImage(np.zeros((37, 61, 3), np.uint8), np.zeros((37, 61), np.uint8), 'a')
-    named = classes_of(network, picture, 28)
+    named = predict_classes(network, picture, 28)
     assert named.shape == (37, 61) and 0 <= named.min() <= named.max() < 7
 
 
