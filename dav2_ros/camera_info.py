@@ -112,18 +112,19 @@ def _pinhole_from_info(info: Any, rectified: bool) -> Camera | None:
     """Make the camera of the images, lens distortion left out; see camera_from_info."""
     if info.k[0] == 0:
         return None
-    if not rectified:  # all of it is handed on with the depth
-        _check_matrix('P', info.p, info)
-        _check_rotation(info.r)
-        if not all(map(math.isfinite, info.d)):
-            raise ValueError(f'camera_info has D = {_numbers(info.d)}, not all finite: calibrate the camera again.')
-    elif info.p[0] == 0 and any(info.d):
+    if rectified and info.p[0] == 0 and any(info.d):
         raise ValueError(
             'camera_info has K and D but P is zero, so it does not describe a rectified image: publish P, or set '
             'rectified_input to false.'
         )
     name, matrix = ('P', info.p) if rectified and info.p[0] != 0 else ('K', info.k)
-    return _as_published(_check_matrix(name, matrix, info), info)
+    pinhole = _check_matrix(name, matrix, info)
+    if not rectified:  # the rest is handed on with the depth
+        if not all(map(math.isfinite, info.d)):
+            raise ValueError(f'camera_info has D = {_numbers(info.d)}, not all finite: calibrate the camera again.')
+        _check_matrix('P', info.p, info)
+        _check_rotation(info.r)
+    return _as_published(pinhole, info)
 
 
 def _check_matrix(name: str, matrix: Any, info: Any) -> Camera | None:

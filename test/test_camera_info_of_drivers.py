@@ -80,6 +80,11 @@ class TestNumbers:
         with pytest.raises(ValueError, match=f'camera_info has {said}'):
             camera_from_info(changed(an_info(Header()), **changes), True)
 
+    def test_k_is_blamed_first(self) -> None:
+        identity = {'k0': 1.0, 'k4': 1.0, 'p0': 1.0, 'p5': 1.0}
+        with pytest.raises(ValueError, match='camera_info has K '):
+            camera_from_info(changed(an_info(Header()), **identity), False)
+
     @pytest.mark.parametrize('hfov_deg', [0.5, 5.0, 60.0, 120.0, 165.0])
     def test_every_view_that_a_camera_can_have_is_taken(self, hfov_deg: float) -> None:
         info = an_info(Header(), f_px=32.0 / math.tan(math.radians(0.5 * hfov_deg)))
