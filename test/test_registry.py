@@ -37,7 +37,7 @@ def infos(draw) -> ModelInfo:
     f_train_px = draw(st.none() | metres)
     max_depth_m = draw(st.none() | metres)
     return ModelInfo(
-        name=draw(st.text(max_size=20)),
+        name=draw(st.from_regex(r'[A-Za-z0-9_-][A-Za-z0-9._-]{0,19}', fullmatch=True)),
         preset=draw(st.sampled_from(list(PRESETS))),
         kind='relative' if max_depth_m is None else 'metric',
         generation=draw(st.sampled_from(['v1', 'v2'])),

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
+from dav2_ros.models.info import is_name
+
 T = TypeVar('T')
 
 
@@ -84,6 +86,31 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class TimedConfig:
+    """Metric training on varied scenes for so many minutes (timed_fit.py); everything here is of that way only."""
+
+    minutes: float = 0.0  # of the run, all its sittings together; 0: fit.steps decides, and the way is fit.py's
+    finish_s: float = 25.0  # of these, kept for the last judgement and writing
+    warm_up: float = 0.03  # share of the time in which the learning rate rises; after it a cosine falls to 0
+    ema: float = 0.999  # of the weights that are kept and judged, for each step
+    buffer: int = 20_000  # rendered frames on the device
+    panoramas: int = 4_000  # very wide ones beside them
+    panorama_height: int = 168
+    panorama_width: int = 560
+    panorama_every: int = 7  # of the tables that are composed
+    uses: float = 2.5  # how often a frame is drawn, where composing keeps up; else more often
+    fill: int = 3_000  # frames in the buffer before the first step
+    scenes: int = 16  # in a table
+    views: int = 3  # of a scene
+    small_share: float = 0.12  # of steps, at 2/3 of the size
+    panorama_share: float = 0.14
+    zoom: float = 1.5  # how much a frame is enlarged at most
+    gradient_weight: float = 0.5  # of the differences between neighbours, which make edges sharp
+    judge_every_s: float = 60.0  # and keep
+    compile: bool = False  # the network, by torch.compile; where that fails it runs as it is
+
+
+@dataclass(frozen=True)
 class MetricConfig:
     """Metric training, on data sets or on procedural scenes, in canonical-camera space or in the cameras' own."""
 
@@ -113,6 +140,7 @@ class MetricConfig:
     validation_frames: int = 64  # evenly from the sets to validate on; 0: all
     protocol: str = 'plain'  # by which they are judged (dav2_ros/evaluation/protocols.py)
     mirror_too: bool = False  # average with the prediction for the mirrored picture when judging, as ZoeDepth does
+    timed: TimedConfig = dataclasses.field(default_factory=TimedConfig)
     fit: FitConfig = dataclasses.field(default_factory=FitConfig)
 
 
@@ -154,5 +182,10 @@ def load(cls: type[T], path: str | Path, **overrides: Any) -> T:
     """Read a YAML file into a configuration; `overrides` whose value is not None replace settings of `fit`."""
     values = yaml.safe_load(Path(path).read_text()) or {}
     config = from_dict(cls, values, str(path))
+    if not is_name(getattr(config, 'name', 'none')):
+        raise ConfigError(
+            f'{path}: name is {config.name!r}: use letters, digits, dots, dashes and underscores only, since the '
+            'trained model is called by it.'
+        )
     changed = {k: v for k, v in overrides.items() if v is not None}
     return dataclasses.replace(config, fit=dataclasses.replace(config.fit, **changed)) if changed else config

@@ -9,18 +9,25 @@ CACHE/NAME/verdict.json     what the gate found (gate.py)
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dav2_ros.disk import inside
 from dav2_ros.models.files import sha256_of
 
 MANIFEST = 'manifest.json'
+MAKING = '.making-'  # and random letters: what is being built, locked until it is renamed or removed
+YOUNG_S = 60.0  # so long a folder may be made and not locked yet
 REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not what is quantised: its pictures may be gone
 
 
@@ -60,13 +67,13 @@ def home() -> Path:
 
 def find(key: Key) -> Path | None:
     """Return the folder of what was built under this key; None if there is none, or it is not what it was."""
-    folder = home() / key.name
     try:
+        folder = inside(home(), key.name)
         manifest = json.loads((folder / MANIFEST).read_text())
-        whole = manifest['key'] == key.facts() and all(
-            sha256_of(folder / file) == sha256 for file, sha256 in manifest['files'].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        files = {inside(folder, file): sha256 for file, sha256 in manifest['files'].items()}
+        whole = manifest['key'] == key.facts() and all(map(_is_ours, [folder, folder / MANIFEST, *files]))
+        whole = whole and all(sha256_of(file) == sha256 for file, sha256 in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = False
     return folder if whole else None
 
@@ -78,9 +85,10 @@ def obtain(key: Key, make: Callable[[Path], None]) -> Path:
     """
     if found := find(key):
         return found
-    folder = home() / key.name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.making-') as beside:
+    folder = inside(home(), key.name)
+    folder.parent.mkdir(0o700, parents=True, exist_ok=True)
+    sweep()
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=MAKING) as beside, _locked(Path(beside), required=False):
         made = Path(beside) / key.name
         made.mkdir()
         make(made)
@@ -90,6 +98,40 @@ def obtain(key: Key, make: Callable[[Path], None]) -> Path:
             os.replace(folder, Path(beside) / 'old')
         os.replace(made, folder)
     return folder
+
+
+def sweep() -> None:
+    """Remove what processes were building that are no longer there."""
+    for left in home().glob(f'{MAKING}*'):
+        try:
+            is_old = time.time() - left.lstat().st_mtime > YOUNG_S
+            if is_old and not left.is_symlink():
+                with _locked(left, required=True):
+                    remove(left)
+        except OSError:  # another process is at work in it, or was faster
+            continue
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, required: bool) -> Iterator[None]:
+    """Hold the lock of a folder, which ends with the process; `required` raises OSError where it cannot be had."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another process has it, or the file system has no locks
+            if required:
+                raise
+        yield
+    finally:
+        os.close(file)
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether nobody but this user and root can have written a file or folder: what it holds is run."""
+    found = path.lstat()
+    is_plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    return is_plain and found.st_uid in (os.geteuid(), 0) and not found.st_mode & stat.S_IWOTH
 
 
 def write_json(path: Path, value: object) -> None:

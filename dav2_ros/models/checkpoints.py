@@ -181,7 +181,7 @@ def _locate(name_or_path: str | Path) -> tuple[Path, ModelInfo | None]:
 def _check_recorded(path: Path, sha256: str) -> None:
     """Refuse a file that changed since it was fetched (`fetch` writes its hash beside it)."""
     record = hash_record(path)
-    if record.is_file() and (wanted := record.read_text().split()[0]) != sha256:
+    if record.is_file() and (wanted := (record.read_text(errors='replace').split() or ['nothing'])[0]) != sha256:
         raise ModelError(f'{path} has sha-256 {sha256}, fetched was {wanted}: delete it and fetch it again.')
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -20,11 +21,22 @@ METADATA_KEY = 'dav2_ros'  # the only key in our files' metadata: one key keeps 
 METADATA_VERSION = 1
 KINDS = ('relative', 'metric')
 GENERATIONS = ('v1', 'v2')
+MAX_HEADER_BYTES = 100_000_000  # of a safetensors file, as its own reader has it
 SATURATED = 0.95  # share of a metric model's range from which its sigmoid only says "far"
 
 
 class ModelError(ValueError):
     """Weights that are missing, damaged, unknown, or not what they were said to be; one sentence with the remedy."""
+
+
+def is_name(text: object) -> bool:
+    """Return whether something can be a model's name: files and folders are called by it, wherever it came from."""
+    return isinstance(text, str) and bool(re.fullmatch(r'[A-Za-z0-9._-]+', text)) and text not in ('.', '..')
+
+
+def is_file_name(text: object) -> bool:
+    """Return whether something names a file in a folder, not a way out of it; '' is none."""
+    return isinstance(text, str) and text not in ('.', '..') and not re.search(r'[/\\\x00-\x1f]', text)
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,12 @@ class ModelInfo:
     sha256: str = ''  # '' is "not pinned"
 
     def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise ModelError(
+                f'{self.name!r} cannot be the name of a model: use letters, digits, dots, dashes and underscores only.'
+            )
+        if not is_file_name(self.file):
+            raise ModelError(f'Model {self.name!r} has file {self.file!r}: state the name of a file, not a path.')
         for value, known, what in (
             (self.preset, tuple(PRESETS), 'preset'),
             (self.kind, KINDS, 'kind'),
@@ -103,7 +121,7 @@ class ModelInfo:
                 raise ModelError(f'The metadata has an entry {key!r} that we do not know: use a newer dav2_ros.')
         try:
             return cls(**facts)
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise ModelError(f'The metadata does not describe a model ({error}): write the file again.') from error
 
     @classmethod
@@ -130,7 +148,7 @@ class ModelInfo:
                 f'({" or ".join(KINDS)}) and preset ({", ".join(PRESETS)}).'
             )
         return cls(
-            Path(path).stem,
+            re.sub(r'[^A-Za-z0-9._-]+', '-', Path(path).stem).strip('.') or 'model',
             preset,
             kind,
             max_depth_m=max_depth_m or None,
@@ -150,19 +168,20 @@ def read_header(path: Path) -> dict:
     try:
         with open(path, 'rb') as file:
             length = int.from_bytes(file.read(8), 'little')
-            if length > path.stat().st_size:
-                raise ValueError('its header is cut short')
+            if length > min(path.stat().st_size, MAX_HEADER_BYTES):
+                raise ValueError('its header is cut short, or none')
             return dict(json.loads(file.read(length)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelError(f'{path} is not a whole safetensors file ({error}): copy or fetch it again.') from error
 
 
 def read_facts(path: Path) -> dict:
     """Read what our own safetensors files carry: the info and, under 'notes', how they were made; {} for others'."""
-    text = dict(read_header(path).get('__metadata__') or {}).get(METADATA_KEY, '{}')
     try:
-        return dict(json.loads(text))
-    except (ValueError, TypeError) as error:
+        return dict(json.loads(dict(read_header(path).get('__metadata__') or {}).get(METADATA_KEY, '{}')))
+    except ModelError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelError(f'{path} has unreadable metadata ({error}): copy or fetch it again.') from error
 
 

@@ -86,9 +86,9 @@ def own_models() -> dict[str, ModelInfo]:
         if path.stem == path.parent.name and path.stem not in REGISTRY:
             try:
                 info = read_info(path)
+                found |= {path.stem: replace(info, name=path.stem, file=path.name)} if info else {}
             except (ModelError, OSError):
                 continue  # `load` of the file says what is wrong with it
-            found |= {path.stem: replace(info, name=path.stem, file=path.name)} if info else {}
     return found
 
 
