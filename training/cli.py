@@ -12,12 +12,14 @@ from dav2_ros.engines.engine import EngineError
 from dav2_ros.evaluation.da2k import AnnotationError
 from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
+from dav2_ros.frames import FrameError
 from dav2_ros.models.info import ModelError
 from dav2_training import (
     evaluate,
     export,
     judge_clouds,
     judge_flicker,
+    judge_photos,
     metric,
     proof,
     pseudo_label,
@@ -43,13 +45,26 @@ app.command('export')(export.main)
 app.command('proof')(proof.main)
 app.command('clouds')(judge_clouds.main)
 app.command('flicker')(judge_flicker.main)
+app.command('photos')(judge_photos.main)
 app.add_typer(data_app, name='data')
 app.add_typer(annotate_app, name='annotate')
+
+
+REFUSALS = (AnnotationError, ConfigError, DataError, EngineError, FrameError, ModelError, ProtocolError, ReportError)
 
 
 def main() -> None:
     """Run the command line; what a user can put right is one sentence on stderr and exit status 1."""
     try:
         app()
-    except (AnnotationError, ConfigError, DataError, EngineError, ModelError, ProtocolError, ReportError) as error:
+    except (
+        AnnotationError,
+        ConfigError,
+        DataError,
+        EngineError,
+        FrameError,
+        ModelError,
+        ProtocolError,
+        ReportError,
+    ) as error:
         sys.exit(f'dav2-train: {error}')

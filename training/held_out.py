@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dav2_training.data.rendered import Rendered
 from dav2_training.data.sample import Sample
 from dav2_training.data.scenes import compose
+from dav2_training.data.varied.compose import compose as compose_varied
 
 HELD_OUT_SEED = 2_000_003  # of no training run and no validation during one
 
@@ -28,4 +29,5 @@ class HeldOut:
 
     def __getitem__(self, index: int) -> Sample:
         sample = Rendered(self.world, self.seed, self.frames, self.height, self.width)[index]
-        return replace(sample, name=f'{compose(self.seed, index).kind}/{sample.name}')
+        scene = compose_varied(self.seed, index, 0).scene if self.world == 'varied' else compose(self.seed, index)
+        return replace(sample, name=f'{scene.kind}/{sample.name}')

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Optional
 
 import torch
 import typer
@@ -24,14 +25,14 @@ from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PATCH
 from dav2_training import config as configs
-from dav2_training import export, initial
+from dav2_training import export, initial, timed_fit
 from dav2_training.config import ConfigError, MetricConfig
 from dav2_training.data.feed import open_sets
 from dav2_training.data.metric_feed import MetricFeed
 from dav2_training.data.pool import FramePool
 from dav2_training.data.procedural import Batch, ProceduralScenes
 from dav2_training.fit import fit
-from dav2_training.losses import beyond, log_l1, silog, silog_zoedepth
+from dav2_training.losses import beyond, log_gradients, log_l1, silog, silog_zoedepth
 from dav2_training.stage_options import ConfigFile, Out, Steps, Threads
 from dav2_training.validation import normalise, validator
 
@@ -49,6 +50,7 @@ class MetricLoss:
     l1_weight: float = 0.0
     min_depth_m: float = 1e-3
     form: str = 'silog'
+    gradient_weight: float = 0.0
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         device = next(network.parameters()).device
@@ -60,6 +62,8 @@ class MetricLoss:
         loss = FORMS[self.form](predicted_m, z_m, valid)
         if self.sky_weight:
             loss = loss + self.sky_weight * beyond(predicted_m, self.max_depth_m, z_m > self.max_depth_m)
+        if self.gradient_weight:
+            loss = loss + self.gradient_weight * log_gradients(predicted_m, z_m, valid)
         return loss + self.l1_weight * log_l1(predicted_m, z_m, valid) if self.l1_weight else loss
 
 
@@ -96,9 +100,9 @@ def loss_of(config: MetricConfig) -> MetricLoss:
     if config.loss not in FORMS:
         raise ConfigError(f'loss is {config.loss!r}: choose one of {", ".join(FORMS)}.')
     canonical_px = config.f_canonical_px if config.canonical else None
-    return MetricLoss(
-        canonical_px, config.max_depth_m, config.sky_weight, config.l1_weight, config.min_depth_m, config.loss
-    )
+    gradient_weight = config.timed.gradient_weight if config.timed.minutes else 0.0
+    weights = config.sky_weight, config.l1_weight, config.min_depth_m
+    return MetricLoss(canonical_px, config.max_depth_m, *weights, config.loss, gradient_weight)
 
 
 def info_of(config: MetricConfig) -> ModelInfo:
@@ -118,13 +122,27 @@ def info_of(config: MetricConfig) -> ModelInfo:
 def train(config: MetricConfig, out: Path, after_step: Callable[[int], None] = lambda step: None) -> Path:
     """Train as configured and write the runtime's safetensors, in float16, with metadata and history inside."""
     network, info = network_of(config), info_of(config)
+    if config.timed.minutes:
+        return timed_fit.train(network, config, loss_of(config), info, out)
     fit(network, config.fit, batches_of(config), loss_of(config), validator(config), out, after_step, info, config)
     return export.write(export.read(out / 'last.pt'), out / f'{config.name}.safetensors')
 
 
-def main(config: ConfigFile, out: Out, steps: Steps = None, threads: Threads = None) -> None:
+def main(
+    config: ConfigFile,
+    out: Out,
+    steps: Steps = None,
+    threads: Threads = None,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045 - Typer on Python 3.10
+        typer.Option(help='Train on varied scenes for so long, in one sitting or more; replaces timed.minutes.'),
+    ] = None,
+) -> None:
     """Train a metric model on data sets or procedural scenes; run again to resume."""
-    print(train(configs.load(MetricConfig, config, steps=steps, threads=threads), out))
+    loaded = configs.load(MetricConfig, config, steps=steps, threads=threads)
+    if minutes is not None:
+        loaded = dataclasses.replace(loaded, timed=dataclasses.replace(loaded.timed, minutes=minutes))
+    print(train(loaded, out))
 
 
 if __name__ == '__main__':

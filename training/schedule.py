@@ -31,3 +31,10 @@ def one_cycle(step: int, steps: int, rise_share: float = 0.7, first: float = 1.0
     top, end = rise_share * steps - 1.0, steps - 1.0
     low, high, share = (first, 1.0, step / max(top, 1.0)) if step <= top else (1.0, last, (step - top) / (end - top))
     return high + 0.5 * (low - high) * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def warm_cosine(passed: float, warm_up: float) -> float:
+    """Return the factor at a share of a run's time: a linear rise over `warm_up`, then a cosine to 0."""
+    if passed < warm_up:
+        return max(passed / warm_up, 1e-3)
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (passed - warm_up) / max(1.0 - warm_up, 1e-9))))

@@ -19,8 +19,9 @@ from dav2_ros.camera import Camera
 from dav2_training.data.procedural import ProceduralScenes
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.data.shifted import ShiftedScenes
+from dav2_training.data.varied.scenes import VariedScenes
 
-WORLDS = {'procedural': ProceduralScenes, 'shifted': ShiftedScenes}
+WORLDS = {'procedural': ProceduralScenes, 'shifted': ShiftedScenes, 'varied': VariedScenes}
 
 
 @dataclass(frozen=True)
