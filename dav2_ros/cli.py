@@ -15,6 +15,7 @@ from dav2_ros.benchmark.cli import bench
 from dav2_ros.engines.cli import cache_app, verify
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.export_cli import export
+from dav2_ros.frames import FrameError
 from dav2_ros.media.cli import infer
 from dav2_ros.models.cli import models_app
 from dav2_ros.models.info import ModelError
@@ -39,7 +40,7 @@ def main() -> None:
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before torch: see nodes/depth_node.py
     try:
         app()
-    except (EngineError, ModelError) as error:
+    except (EngineError, FrameError, ModelError) as error:
         sys.exit(f'dav2: {error}')
 
 

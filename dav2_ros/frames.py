@@ -10,10 +10,53 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 
+MAX_PIXELS = 8192 * 6144  # of one picture: depth of it takes about 1.5 GB beside the engine
+MAX_ASPECT = 8.0  # long side by short side: a network's input keeps the shape, with its short side as in training
+MAX_PIXEL_ASPECT = 4.0  # of one pixel: binning and anamorphic lenses make 2
+
+
+class FrameError(ValueError):
+    """A picture that no depth network can take; one sentence with the value and the limit."""
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise ValueError for a picture without pixels, or with more than MAX_PIXELS."""
+    if width < 1 or height < 1:
+        raise ValueError(f'{width}x{height} pixels are no picture')
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f'{width}x{height} are {1e-6 * width * height:.0f} million pixels, more than the limit of '
+            f'{1e-6 * MAX_PIXELS:.0f} million: make it smaller'
+        )
+
+
+def check_shape(width: int, height: int, stretch: float = 1.0) -> None:
+    """Raise FrameError for a picture that no depth network can take: too large, or too long and thin.
+
+    `stretch` is fy / fx of its camera: where pixels are not square, the network is shown width times that, by height.
+    """
+    try:
+        check_pixels(width, height)
+    except ValueError as error:
+        raise FrameError(f'The picture cannot be taken: {error}.') from error
+    if not 1 / MAX_PIXEL_ASPECT <= stretch <= MAX_PIXEL_ASPECT:
+        raise FrameError(
+            f'fy / fx is {stretch:.3g}: no camera has pixels that are {max(stretch, 1 / stretch):.3g} times as long as '
+            f'they are thin, and the limit is {MAX_PIXEL_ASPECT:g}; check camera_info.'
+        )
+    aspect = max(width * stretch / height, height / (width * stretch))
+    if aspect > MAX_ASPECT:
+        raise FrameError(
+            f'A picture of {width}x{height} is {aspect:.1f} times as long as it is thin, and the limit of a depth '
+            f'network is {MAX_ASPECT:g}: crop it.'
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One colour picture, the camera that took it, and when.
+
+    Raises FrameError for a shape that no depth network can take (`check_shape`).
 
     `camera` is None when nobody calibrated it: depth can still be estimated (with an assumed field of view),
     a point cloud cannot.
@@ -25,6 +68,10 @@ class Frame:
     frame_id: str = ''
     seen: np.ndarray | None = None  # (H, W) bool: what the lens saw of a rectified picture; None is all of it
     hfov_rad: float | None = None  # without a camera: its focal length is known, how its lens bends rays is not
+
+    def __post_init__(self) -> None:
+        camera = self.camera
+        check_shape(self.rgb.shape[1], self.rgb.shape[0], camera.fy_px / camera.fx_px if camera else 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from dav2_ros.encoded_image import ImageError, decode_image
+from dav2_ros.frames import check_pixels
+
 MAX_MM = 65535
 
 
@@ -87,6 +90,10 @@ def pixels(msg: Any, encoding: Encoding) -> np.ndarray:
             f'A {msg.encoding} image of {msg.width}x{msg.height} with step {msg.step} and {len(msg.data)} bytes is '
             f'wrongly formed: it needs pixels, a step of at least {msg.width * pixel}, and step x {rows} bytes.'
         )
+    try:
+        check_pixels(msg.width, msg.height)
+    except ValueError as error:
+        raise ValueError(f'A {msg.encoding} image cannot be taken: {error}.') from error
     if encoding.even and (msg.width % 2 or (encoding.planar and msg.height % 2)):
         raise ValueError(
             f'A {msg.encoding} image of {msg.width}x{msg.height} halves a colour sample: publish even sides.'
@@ -109,11 +116,12 @@ def decompress(msg: Any) -> np.ndarray:
     if 'compressedDepth' in msg.format:
         raise ValueError(f'CompressedImage format {msg.format!r} is a depth image: publish the colour camera as image.')
     # the pixels as the sensor saw them: camera_info does not know of an EXIF rotation
-    data = np.frombuffer(msg.data, np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    if bgr is None:
-        raise ValueError(f'A CompressedImage of format {msg.format!r} and {data.size} bytes is not a whole picture: '
-                         'publish jpeg or png.')  # fmt: skip
+    try:
+        bgr = decode_image(msg.data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except ImageError as error:
+        raise ValueError(
+            f'A CompressedImage of format {msg.format!r} and {len(msg.data)} bytes cannot be read: {error}.'
+        ) from error
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 

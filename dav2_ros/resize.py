@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.frames import FrameError, check_shape
 from dav2_ros.network.presets import PATCH
 
 # ImageNet statistics in RGB order (Depth-Anything-V2 depth_anything_v2/dpt.py, image2tensor).
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
+MAX_TOKENS = 16384  # patches: 8:1 at 518 pixels of height has 10952; an attention that is written out squares them
 SCALE, OFFSET = 1 / (255 * STD), -MEAN / STD  # of a byte
 
 
@@ -39,7 +41,10 @@ class ResizePlan:
         Args:
             stretch: what the width is multiplied by before: fy / fx of a camera whose pixels are not square, so that
                 the network sees the world in its proportions.
+
+        Raises FrameError for a picture that is too large or too thin, and for more than MAX_TOKENS.
         """
+        check_shape(width, height, stretch)
         square_width = width * stretch
         scale = max(size / height, size / square_width)
 
@@ -47,7 +52,13 @@ class ResizePlan:
             rounded = round(scale * pixels / PATCH) * PATCH
             return rounded if rounded >= size else math.ceil(scale * pixels / PATCH) * PATCH
 
-        return cls(height, width, side(height), side(square_width))
+        plan = cls(height, width, side(height), side(square_width))
+        if plan.tokens > MAX_TOKENS:
+            raise FrameError(
+                f'A picture of {width}x{height} becomes {plan.net_width}x{plan.net_height} for the network at a short '
+                f'side of {size}: {plan.tokens} patches, more than the limit of {MAX_TOKENS}; choose a smaller size.'
+            )
+        return plan
 
     @property
     def tokens(self) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -235,6 +236,16 @@ class TestOptions:
         result = run(by_rosbags(tmp_path / 'drive', drive), tmp_path / 'out', given, RunOptions(wanted=('depth',)))
         assert result.frames == 3 and list(result.refused.values()) == [1]
         assert len(every(tmp_path / 'out', '/dav2/depth/image')) == 3
+
+    def test_a_picture_that_would_take_the_memory_is_counted_and_left_out(self, given, tmp_path):
+        drive = a_drive(4)
+        first, second, *_ = (each for each in drive if each[0].endswith('compressed'))
+        first[1].data = cv2.imencode('.png', np.zeros((4, 4000, 3), np.uint8))[1].ravel()
+        second[1].data = cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].ravel()
+        second[1].data[16:24] = np.frombuffer((30_000).to_bytes(4, 'big') * 2, np.uint8)
+        result = run(by_rosbags(tmp_path / 'drive', drive), tmp_path / 'out', given, RunOptions(wanted=('depth',)))
+        assert result.frames == 2 and list(result.refused.values()) == [1, 1]
+        assert '900 million pixels' in ' '.join(result.refused)
 
     def test_nothing_stays_of_a_recording_without_depth(self, given, tmp_path):
         drive = [each for each in a_drive(2) if 'image' not in each[0]]

@@ -177,12 +177,24 @@ def test_an_exif_rotation_does_not_turn_the_sensor() -> None:
 
 @pytest.mark.parametrize(
     ('format', 'data'),
-    [('jpeg', b''), ('jpeg', b'\xff\xd8\xff\xe0 cut'), ('16UC1; compressedDepth png', b'x')],
+    [
+        ('jpeg', b''),
+        ('jpeg', b'\xff\xd8\xff\xe0 cut'),
+        ('png', b'\x89PNG\r\n\x1a\n'),
+        ('16UC1; compressedDepth png', b'x'),
+    ],
 )
 def test_broken_compressed_images_are_refused_with_a_sentence(format: str, data: bytes) -> None:
     msg = CompressedImage(format=format)
     msg.data.frombytes(data)
-    with pytest.raises(ValueError, match=r'publish .*\.$'):
+    with pytest.raises(ValueError, match=r'(cannot be read: it is not a whole picture|publish).*\.$'):
+        image_to_rgb(msg)
+
+
+def test_a_picture_of_900_million_pixels_is_refused_by_its_header() -> None:
+    msg = compressed(smooth_rgb(), 'png', 'png')
+    msg.data[16:24] = type(msg.data)('B', (30_000).to_bytes(4, 'big') * 2)
+    with pytest.raises(ValueError, match=r'30000x30000 are 900 million pixels, more than the limit of 50 million'):
         image_to_rgb(msg)
 
 

@@ -54,6 +54,16 @@ def negative_focal_length(header):
     return an_image(a_picture(), header), info
 
 
+def thin_picture(header):
+    return an_image(np.zeros((4, 4000, 3), np.uint8), header), an_info(header, 4000, 4, 2000.0)
+
+
+def pixels_of_no_camera(header):
+    info = an_info(header)
+    info.k[4] = info.p[5] = 100 * info.k[0]
+    return an_image(a_picture(), header), info
+
+
 def throwing_engine(header):
     return an_image(BLACK, header), an_info(header)
 
@@ -64,6 +74,8 @@ ERRORS = [
     (depth_as_input, '32FC1'),
     (other_size, '64x48'),
     (negative_focal_length, '-60.0'),
+    (thin_picture, 'A picture of 4000x4 is 1000.0 times as long as it is thin'),
+    (pixels_of_no_camera, 'fy / fx is 100'),
     (throwing_engine, 'out of memory'),
 ]
 

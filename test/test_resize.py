@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dav2_ros.camera import Camera
-from dav2_ros.resize import ResizePlan, Resizer
+from dav2_ros.frames import MAX_ASPECT, FrameError
+from dav2_ros.resize import MAX_TOKENS, ResizePlan, Resizer
 
 # What the published code makes of each camera size (width, height).
 PUBLISHED_SIZES = {
@@ -53,8 +56,14 @@ def test_network_sizes_are_the_published_ones(picture, net):
     assert (plan.net_width, plan.net_height) == net
 
 
-@given(st.integers(16, 4000), st.integers(16, 4000), st.integers(4, 60).map(lambda n: 14 * n))
-def test_lower_bound_is_a_multiple_of_the_patch_no_smaller_than_asked_and_keeps_the_aspect(height, width, size):
+def shapes():
+    """Heights and widths that a depth network can take."""
+    return st.tuples(st.integers(16, 4000), st.integers(16, 4000)).filter(lambda hw: max(hw) <= MAX_ASPECT * min(hw))
+
+
+@given(shapes(), st.integers(4, 40).map(lambda n: 14 * n))
+def test_lower_bound_is_a_multiple_of_the_patch_no_smaller_than_asked_and_keeps_the_aspect(shape, size):
+    height, width = shape
     plan = ResizePlan.lower_bound(height, width, size)
     net = np.array([plan.net_height, plan.net_width])
     assert (net % 14 == 0).all() and net.min() == size  # the short side is exactly the size that was asked for
@@ -63,10 +72,37 @@ def test_lower_bound_is_a_multiple_of_the_patch_no_smaller_than_asked_and_keeps_
     assert plan.tokens == net.prod() // 196
 
 
-@given(st.integers(16, 4000), st.integers(16, 4000))
-def test_lower_bound_does_not_know_up_from_sideways(height, width):
+@given(shapes())
+def test_lower_bound_does_not_know_up_from_sideways(shape):
+    height, width = shape
     a, b = ResizePlan.lower_bound(height, width), ResizePlan.lower_bound(width, height)
     assert (a.net_height, a.net_width) == (b.net_width, b.net_height)
+
+
+@pytest.mark.parametrize(
+    ('width', 'height', 'size', 'stretch', 'said'),
+    [
+        (1280, 20, 518, 1.0, 'A picture of 1280x20 is 64.0 times as long as it is thin'),
+        (4000, 4, 14, 1.0, 'is 1000.0 times'),
+        (1, 20_000, 518, 1.0, 'A picture of 1x20000'),
+        (640, 480, 518, 100.0, 'fy / fx is 100: .* the limit is 4; check camera_info'),
+        (640, 480, 518, 0.01, 'fy / fx is 0.01: no camera has pixels that are 100 times'),
+        (640, 480, 518, math.nan, 'fy / fx is nan'),
+        (1600, 400, 518, 4.0, 'is 16.0 times'),
+        (30_000, 30_000, 518, 1.0, '30000x30000 are 900 million pixels'),
+        (640, 480, 4096, 1.0, r'for the network at a short side of 4096: .* patches, more than the limit of 16384'),
+    ],
+)
+def test_shapes_that_would_take_the_memory_are_no_plan(width, height, size, stretch, said):
+    with pytest.raises(FrameError, match=said) as error:
+        ResizePlan.lower_bound(height, width, size, stretch)
+    assert str(error.value).endswith('.')
+
+
+@pytest.mark.parametrize(('width', 'height'), [(4144, 518), (64, 512), (8000, 6000), (1, 1), (1242, 375)])
+def test_the_limits_are_those_of_no_camera(width, height):
+    plan = ResizePlan.lower_bound(height, width)
+    assert plan.tokens <= MAX_TOKENS and plan.net_height >= 518 <= plan.net_width
 
 
 @pytest.mark.parametrize(('make', 'tolerance'), [(photo, 1e-4), (noise, 6e-4)])

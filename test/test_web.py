@@ -149,9 +149,14 @@ class TestLimits:
         bomb += struct.pack('>I4s', 1000, b'IDAT') + bytes(1000)
         for name, data, said in (
             ('a.exe', b'', 'a.exe is none of .bmp'),
-            ('b.png', b'no picture', 'b.png is not a picture'),
-            ('c.png', b'', 'c.png is not a picture'),
-            ('d.png', bomb, 'd.png has more than 2 million pixels'),
+            ('b.png', b'no picture', 'b.png cannot be read: it is not a whole picture'),
+            ('c.png', b'', 'c.png cannot be read: it is not a whole picture'),
+            ('d.png', bomb, '60000x60000 are 3600 million pixels'),
+            (
+                'h.png',
+                cv2.imencode('.png', np.zeros((2001, 1000), np.uint8))[1].tobytes(),
+                'more than 2 million pixels',
+            ),
             ('e.png', bytes(1_000_001), 'e.png has more than 1 MB'),
             ('f.svg', b'<svg/>', 'f.svg is none of'),
         ):
@@ -199,7 +204,8 @@ class TestDesk:
         (tmp_path / 'bad.png').write_text('no picture')
         told = []
         done = desk.batch([good[0], tmp_path / 'bad.png', *good[1:]], self.wish(), lambda *each: told.append(each))
-        assert done.failures == ['bad.png is not a picture.']
+        (failure,) = done.failures
+        assert failure.startswith('bad.png cannot be read: it is not a whole picture')
         with zipfile.ZipFile(done.file) as file:
             ends = ('depth.npy', 'depth.png', 'cloud.ply', 'color.png')
             assert set(file.namelist()) == {f'{name}_{end}' for name in ('a', 'a-2', 'b') for end in ends}

@@ -144,7 +144,7 @@ class TestErrors:
         (tmp_path / 'bad.png').write_text('no picture')
         with pytest.raises(client_of.exceptions.AppError) as error:
             client.predict(client_of.handle_file(tmp_path / 'bad.png'), *CONTROLS, api_name='/estimate')
-        assert 'bad.png is not a picture.' in str(error.value)
+        assert 'bad.png cannot be read: it is not a whole picture' in str(error.value)
         assert '/' not in str(error.value)
 
     def test_a_model_that_is_not_here_cannot_be_had(self, client, photo):

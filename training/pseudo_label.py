@@ -23,6 +23,7 @@ import torch
 import typer
 from torch.utils.data import DataLoader, Dataset
 
+from dav2_ros.frames import FrameError
 from dav2_ros.models import checkpoints
 from dav2_ros.resize import ResizePlan
 from dav2_training import config as configs
@@ -76,10 +77,13 @@ class _Chunks(Dataset):
         for index in range(chunk * self.size, min((chunk + 1) * self.size, len(self.source))):
             try:
                 sample = self.source[index]
+                plan = ResizePlan.lower_bound(*sample.rgb.shape[:2], self.short_side)
             except DataError as error:
                 bad.append((index, str(error)))
                 continue
-            plan = ResizePlan.lower_bound(*sample.rgb.shape[:2], self.short_side)
+            except FrameError as error:
+                bad.append((index, f'{sample.name}: {error}'))
+                continue
             good.append(_Picture(index, sample.name, plan.apply(sample.rgb)))
         return good, bad
 

@@ -30,7 +30,6 @@ from dav2_ros.scale.pose import Pose
 from dav2_ros.scale.readings import cloud_xyz
 
 MM, LIDAR_UNITS = 1000, 256  # per metre: to 65.5 m as depth cameras measure, to 256 m within 2 mm
-JPEG_END = b'\xff\xd9'  # the last bytes, but for a few that some cameras add
 MAGIC = {b'\xff\xd8': 'jpg', b'\x89P': 'png'}  # of compressed pictures that are kept as they are
 
 
@@ -216,8 +215,6 @@ def _encoded(picture: Any) -> tuple[bytes, str]:
     rgb = messages.picture(picture)  # raises for one that is not whole
     if picture.__msgtype__ == COMPRESSED and 'bayer' not in picture.format:
         data = bytes(picture.data)
-        if MAGIC.get(data[:2]) == 'jpg' and JPEG_END not in data[-256:]:
-            raise BagError('A picture ends early.')  # half of it would be grey
         if data[:2] in MAGIC:
             return data, MAGIC[data[:2]]
     return cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes(), 'png'

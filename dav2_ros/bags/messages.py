@@ -18,6 +18,7 @@ from dav2_ros import pixels
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
 from dav2_ros.camera_info import InfoFields, camera_from_info
+from dav2_ros.encoded_image import ImageError, decode_image
 from dav2_ros.frames import DepthMap
 
 if TYPE_CHECKING:
@@ -117,7 +118,12 @@ def _raw_depth(message: Any) -> np.ndarray:
 
 def _compressed_depth(message: Any) -> np.ndarray:
     raw = message.data[CONFIG_HEADER:]
-    found = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if len(raw) and 'compressedDepth' in message.format else None
+    try:
+        found = decode_image(raw, cv2.IMREAD_UNCHANGED) if 'compressedDepth' in message.format else None
+    except ImageError as error:
+        raise BagError(
+            f'A CompressedImage of format {message.format!r} and {len(message.data)} bytes cannot be read: {error}.'
+        ) from error
     if found is None or found.dtype != np.uint16:
         raise BagError(f'A CompressedImage of format {message.format!r} is not compressedDepth in PNG: record that.')
     if message.format.startswith('16UC1'):

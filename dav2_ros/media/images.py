@@ -14,11 +14,11 @@ import numpy as np
 
 from dav2_ros.camera import Camera
 from dav2_ros.disk import write_file
-from dav2_ros.frames import Frame
+from dav2_ros.encoded_image import ImageError, decode_image
+from dav2_ros.frames import Frame, FrameError, check_shape
 from dav2_ros.media.exif import focal_35mm, focal_px
 
 BEYOND_MM = 65535
-MAX_ASPECT = 8  # the network's input keeps the shape, with its short side as in training
 
 
 class MediaError(ValueError):
@@ -42,11 +42,12 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f'{path} cannot be read ({error.strerror}).') from error
-    bgr = _decode(data)
-    if bgr is None:
-        raise MediaError(f'{path} ({len(data)} bytes) is not a whole picture in a format that OpenCV reads.')
+    try:
+        bgr = decode_image(data, cv2.IMREAD_COLOR)
+    except ImageError as error:
+        raise MediaError(f'{path} ({len(data)} bytes) cannot be read: {error}.') from error
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    height, width = check_shape(rgb, path)
+    height, width = check_picture(rgb, path)
     if equivalent_mm := focal_35mm(data):
         f_px = focal_px(equivalent_mm, width, height)
         camera = Camera(width, height, f_px, f_px, 0.5 * (width - 1), 0.5 * (height - 1))
@@ -54,24 +55,14 @@ def read_photo(path: Path, assumed_hfov_deg: float) -> Photo:
     return Photo(Frame(rgb, Camera.from_hfov(width, height, math.radians(assumed_hfov_deg))), 'assumed')
 
 
-def check_shape(rgb: np.ndarray, path: Path) -> tuple[int, int]:
-    """Return the height and width of a picture; raises MediaError for one that no network sees anything in."""
+def check_picture(rgb: np.ndarray, path: Path) -> tuple[int, int]:
+    """Return the height and width of a picture; raises MediaError for a shape that no depth network can take."""
     height, width = rgb.shape[:2]
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise MediaError(f'{path} is {width}x{height}: too long and thin for a depth network; crop it.')
-    return height, width
-
-
-def _decode(data: bytes) -> np.ndarray | None:
-    """Decode to BGR; None if it is not a whole picture, about which OpenCV shall not speak too."""
-    log = cv2.utils.logging
-    before = log.setLogLevel(log.LOG_LEVEL_ERROR)
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # more pixels than OpenCV takes
-        return None
-    finally:
-        log.setLogLevel(before)
+        check_shape(width, height)
+    except FrameError as error:
+        raise MediaError(f'{path}: {error}') from error
+    return height, width
 
 
 def write_depth_npy(path: Path, z_m: np.ndarray) -> None:
@@ -95,7 +86,10 @@ def depth_millimetres(z_m: np.ndarray) -> np.ndarray:
 
 def read_depth_png(path: Path) -> np.ndarray:
     """Read what `write_depth_png` wrote: (H, W) float32 metres, NaN unknown, +inf beyond range. Raises MediaError."""
-    z_mm = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    try:
+        z_mm = decode_image(path.read_bytes(), cv2.IMREAD_UNCHANGED)
+    except (OSError, ImageError):
+        z_mm = None
     if z_mm is None or z_mm.dtype != np.uint16 or z_mm.ndim != 2:
         raise MediaError(f'{path} is not a 16-bit grey PNG.')
     z_m = z_mm * np.float32(1e-3)

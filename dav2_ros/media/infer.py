@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
-from dav2_ros.frames import DepthMap, Frame
-from dav2_ros.media.images import MediaError, Photo, check_shape, read_photo
+from dav2_ros.frames import DepthMap, Frame, FrameError
+from dav2_ros.media.images import MediaError, Photo, check_picture, read_photo
 from dav2_ros.media.results import Look, Results
 from dav2_ros.media.sources import Source
 from dav2_ros.media.video import Clip, VideoFile
@@ -55,6 +55,8 @@ class Task:
                 self._video(estimator, video, say)
             except MediaError as error:
                 self.failures.append(str(error))
+            except FrameError as error:
+                self.failures.append(f'{video.path}: {error}')
 
     def _photos(self, estimator: DepthEstimator, photos: list[Source | MediaError], say: Say) -> None:
         if not photos:
@@ -70,8 +72,12 @@ class Task:
                 if isinstance(photo, MediaError):
                     self.failures.append(str(photo))
                 else:
-                    lines = behind.call(*self._estimated(estimator, results, source, photo))
-                    _say_all(say, lines)
+                    try:
+                        work = self._estimated(estimator, results, source, photo)
+                    except FrameError as error:
+                        self.failures.append(f'{source.path}: {error}')
+                    else:
+                        _say_all(say, behind.call(*work))
                 progress.advance(task)
             _say_all(say, behind.rest())
 
@@ -126,7 +132,7 @@ class Task:
         say(f'{source.path}: {done} frames, {results.look.near_m:.2g} to {results.look.far_m:.2g} m, {sound}; {path}')
 
     def _frame(self, rgb: np.ndarray, path: Path) -> Frame:
-        height, width = check_shape(rgb, path)
+        height, width = check_picture(rgb, path)
         return Frame(rgb, Camera.from_hfov(width, height, math.radians(self._hfov_deg)))
 
     def _glance(self, source: Source) -> Iterator[Frame]:

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.frames import FrameError
 from dav2_ros.media.images import MediaError
 from dav2_ros.models.registry import ModelError
 from dav2_ros.web.desk import Wish, without_folders
@@ -51,7 +52,7 @@ def in_sentences(call: Callable) -> Callable:
     def called(*args: Any, **more: Any) -> Any:
         try:
             return call(*args, **more)
-        except (EngineError, MediaError, ModelError) as error:
+        except (EngineError, FrameError, MediaError, ModelError) as error:
             raise gr.Error(without_folders(str(error)), duration=None, print_exception=False) from error
 
     return called

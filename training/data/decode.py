@@ -10,9 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from dav2_ros.encoded_image import ImageError, decode_image
 from dav2_training.data.sample import DataError
-
-JPEG = b'\xff\xd8', b'\xff\xd9'  # how a file begins, and ends but for a few bytes that some cameras add
 
 
 def unreadable(path: Path, why: object) -> DataError:
@@ -33,30 +32,27 @@ def rgb(path: Path) -> np.ndarray:
 
 def picture(data: bytes, path: Path, *, upright: bool = False) -> np.ndarray:
     """Decode a picture: (H, W, 3) uint8, `upright` as its EXIF says; `path` is where it is from."""
-    found = _decoded(data, cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if found is None:
-        raise unreadable(path, 'it is no whole picture')
-    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
-
-
-def _decoded(data: bytes, how: int) -> np.ndarray | None:
-    """Decode what is whole; None for the rest, about which OpenCV's libraries shall not speak too."""
-    if data[:2] == JPEG[0] and JPEG[1] not in data[-256:]:
-        return None  # half of it would be grey
-    log = cv2.utils.logging
-    before = log.setLogLevel(log.LOG_LEVEL_ERROR)
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
-    except cv2.error:  # more pixels than OpenCV takes
-        return None
-    finally:
-        log.setLogLevel(before)
+        bgr = decode_image(data, cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except ImageError as error:
+        raise unreadable(path, error) from error
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def unchanged(path: Path) -> np.ndarray:
+    """Read a picture's numbers as they are stored: (H, W) or (H, W, channels), BGR."""
+    try:
+        return decode_image(path.read_bytes(), cv2.IMREAD_UNCHANGED)
+    except OSError as error:
+        raise unreadable(path, error.strerror) from error
+    except ImageError as error:
+        raise unreadable(path, error) from error
 
 
 def png16(path: Path) -> np.ndarray:
     """Read a picture of 16-bit numbers: (H, W) uint16."""
-    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16 or found.ndim != 2:
+    found = unchanged(path)
+    if found.dtype != np.uint16 or found.ndim != 2:
         raise unreadable(path, 'it is no picture with one channel of 16 bits')
     return found
 

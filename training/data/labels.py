@@ -53,8 +53,8 @@ def open_set(name: str, root: str | Path, split: str) -> LabelSet:
 def read_labelled(picture: Path, labels: Path, table: np.ndarray, name: str) -> Labelled:
     """Read a picture and its 8-bit label map, translated by `table` (256,) uint8; raises DataError."""
     rgb = decode.rgb(picture)
-    coded = cv2.imread(str(labels), cv2.IMREAD_UNCHANGED)
-    if coded is None or coded.dtype != np.uint8 or coded.shape != rgb.shape[:2]:
+    coded = decode.unchanged(labels)
+    if coded.dtype != np.uint8 or coded.shape != rgb.shape[:2]:
         height, width = rgb.shape[:2]
         raise decode.unreadable(labels, f'it is no map of one byte per pixel of the {width}x{height} picture')
     return Labelled(rgb, cv2.LUT(coded, table), name)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.disk import write_file
+from dav2_ros.encoded_image import decode_image
 from dav2_ros.resize import ResizePlan
 from dav2_training.data.sample import DataError, DepthSet, Sample
 
@@ -48,9 +49,7 @@ def decode(png: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     keyword, _, text = png[start : start + length].partition(b'\0')
     if kind != b'tEXt' or keyword != KEYWORD:
         raise ValueError('it is no pseudo label of ours')
-    steps = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if steps is None:
-        raise ValueError('it is not whole')
+    steps = decode_image(png, cv2.IMREAD_UNCHANGED)
     notes = json.loads(text)
     low, high = notes['low'], notes['high']
     return (low + steps * ((high - low) / STEPS)).astype(np.float32), notes

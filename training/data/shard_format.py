@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.encoded_image import ImageError, decode_image
 from dav2_training.data import decode
 from dav2_training.data.sample import DataError, Sample
 
@@ -73,8 +74,11 @@ def decode_parts(parts: dict[str, bytes], path: Path, name: str, truth: str) -> 
         return Sample(rgb, name, camera=camera)
     if about.get('truth') != truth:
         raise DataError(f'{path} has no {truth} for {name}, but {about.get("truth", "none")}.')
-    steps = cv2.imdecode(np.frombuffer(parts.get('depth', b'') or b'0', np.uint8), cv2.IMREAD_UNCHANGED)
-    if steps is None or steps.dtype != np.uint16 or steps.shape != rgb.shape[:2]:
+    try:
+        steps = decode_image(parts.get('depth', b''), cv2.IMREAD_UNCHANGED)
+    except ImageError as error:
+        raise decode.unreadable(path, f'the depth of {name}: {error}') from error
+    if steps.dtype != np.uint16 or steps.shape != rgb.shape[:2]:
         raise decode.unreadable(path, f'the depth of {name} is not whole')
     z_m = from_steps(steps)
     if truth == 'metres':
