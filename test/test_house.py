@@ -58,15 +58,17 @@ TRAINING_FLOORS = (
     'loop.distributed',
     'data',
     'data.pseudo data.procedural',
+    'data.varied',
+    'data.procedural.frame_cache',
     'data.sets',
     'data.shards',
     'data.metric_batches data.relative_batches data.segmentation_batches',
     'loop',
     'losses export assets',
-    'evaluation',
-    'annotation figures',
+    'evaluation sitting timed_judge judge_photos',
+    'annotation figures timed_fit',
     'stages',
-    'commands',
+    'commands timed_bench',
     'cli',
     '__main__',
 )
@@ -340,3 +342,18 @@ class TestContributing:
         folders |= {'/'.join(each[:2]) for each in parts if each[0] in ('dav2_ros', 'training') and len(each) > 2}
         modules = {name for name in RUNTIME if name.count('/') == 1}
         assert (folders | modules) - told == set()
+
+
+class TestWhereIs:
+    ROW = re.compile(r'^\| .+ \| `([\w/.]+)` `(\w+)` \|$', re.MULTILINE)
+
+    def test_every_behaviour_is_where_contributing_says(self):
+        rows = self.ROW.findall((ROOT / 'CONTRIBUTING.md').read_text())
+        assert len(rows) >= 40
+        for name, symbol in rows:
+            defined = set()
+            for node in tree(name).body:
+                defined |= {getattr(node, 'name', '')}
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, 'target', None)]
+                defined |= {target.id for target in targets if isinstance(target, ast.Name)}
+            assert symbol in defined, f'{symbol} is not in {name}'

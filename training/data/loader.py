@@ -29,7 +29,7 @@ def iterate_parts(
     """Yield the parts of each step's batch from step `start` on, made ahead by `workers` processes.
 
     Args:
-        slots: the places of each part, as `ranks.Share.slots` deals them.
+        slots: the places of each part, as `batch_share.Share.slots` deals them.
         pin: keep what was made in pinned memory, for a GPU.
     """
     loader = DataLoader(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open every data set by name: where its loader is, and what it looks like on disk.
 
-    sets.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
+    registry.open_set('hypersim', '/data/hypersim', 'train')[0].z_m  # (768, 1024) float32
 
 A loader is a class in a file of its own, `Loader(root, split)`, that satisfies sample.DepthSet and carries an `INFO`.
 Where root is not its tree it raises `refuse(...)`; a file that cannot be read raises `decode.unreadable(...)`, which

@@ -4,8 +4,8 @@
 
     dav2-train segment config/training/segment_cityscapes_l.yaml --out out/segment
 
-What is special about this stage: the network is an encoder with a light decoder (segmentation.py), the loss is cross
-entropy over labelled pixels, and pictures are judged whole, at the size of their labels, by the mean IoU.
+What is special about this stage: the network is an encoder with a light decoder (segmentation_network.py), the loss is
+cross entropy over labelled pixels, and pictures are judged whole, at the size of their labels, by the mean IoU.
 """
 
 from __future__ import annotations
