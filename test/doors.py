@@ -57,7 +57,7 @@ SETS: dict[str, dict[str, Any]] = {
         'scale_source': 'fixed',
         'scale_fixed': 1.4,
         'scale_shift_per_m': 0.02,
-        'max_range_m': 5.0,
+        'max_range_m': 3.0,
     },
     'lens, height above ground': {
         'rectify': True,

@@ -121,13 +121,12 @@ def play(
 def _progress() -> Iterator[tuple]:
     """Show a bar with frames per second and the time left, where there is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import RunProgress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[fps]}'))
     quiet = not console.is_terminal  # nothing in a log
-    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task('opening the engine', total=None, fps='')
 
         def watch(at: RunProgress) -> None:
