@@ -55,7 +55,7 @@ def read_header(data: bytes | memoryview | np.ndarray) -> EncodedImage:
 
     Raises ImageError for what is not the beginning of a picture, and for more pixels than frames.MAX_PIXELS.
     """
-    view = memoryview(data).cast('B')
+    view = memoryview(data.data if isinstance(data, np.ndarray) else data).cast('B')
     read = next((read for magic, read in READERS if magic.match(view)), None)
     if read is None:
         raise ImageError(f'it is not a whole picture in a format that OpenCV reads: {FORMATS}')
@@ -150,11 +150,13 @@ def _read_bmp(data: memoryview) -> EncodedImage:
 
 
 def _read_gif(data: memoryview) -> EncodedImage:
-    return EncodedImage(*struct.unpack_from('<HH', data, 6), data)
+    width, height = struct.unpack_from('<HH', data, 6)
+    return EncodedImage(width, height, data)
 
 
 def _read_sun(data: memoryview) -> EncodedImage:
-    return EncodedImage(*struct.unpack_from('>II', data, 4), data)
+    width, height = struct.unpack_from('>II', data, 4)
+    return EncodedImage(width, height, data)
 
 
 def _read_tiff(data: memoryview) -> EncodedImage:
@@ -169,17 +171,20 @@ def _read_tiff(data: memoryview) -> EncodedImage:
         tag, kind = struct.unpack_from(f'{order}HH', data, entry)
         if tag in size and kind in TIFF_NUMBERS:
             size[tag] = max(size[tag], *struct.unpack_from(f'{order}{TIFF_NUMBERS[kind]}', data, entry + value))
-    return EncodedImage(*size.values(), data)
+    return EncodedImage(size[TIFF_WIDTH], size[TIFF_HEIGHT], data)
 
 
 def _read_text(*sizes: re.Pattern[bytes]) -> Callable[[memoryview], EncodedImage]:
     """Make a reader of a header that is text: one pattern with both sides, or one of each."""
 
     def read(data: memoryview) -> EncodedImage:
-        matches = [pattern.search(data[:HEADER_BYTES]) for pattern in sizes]
-        if None in matches:
-            raise ImageError(DAMAGED)
-        return EncodedImage(*(int(side) for match in matches for side in match.groups()), data)
+        sides: list[int] = []
+        for pattern in sizes:
+            if not (match := pattern.search(data[:HEADER_BYTES])):
+                raise ImageError(DAMAGED)
+            sides += map(int, match.groups())
+        width, height = sides
+        return EncodedImage(width, height, data)
 
     return read
 
