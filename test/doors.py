@@ -20,6 +20,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.engines.selection.accuracy_gate import TOLERANCES
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.image.rectify import Rectifier
+from dav2_ros.models.registry import BUNDLED
 from dav2_ros.parameter import build
 from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.pipeline import DepthPipeline
@@ -37,7 +38,7 @@ SHOWN = (0, 0, 0, 3, 6)  # pictures of the bundled recording: the camera stands,
 COUNT = len(SHOWN)
 
 # The bundled model at its smallest: random weights see no ground, and nothing flies in their depth.
-ENGINE = {'engine': 'torch', 'precision': 'fp32', 'threads': 1, 'input_size': 84}
+ENGINE = {'model': BUNDLED, 'engine': 'torch', 'precision': 'fp32', 'threads': 1, 'input_size': 84}
 SETS: dict[str, dict[str, Any]] = {
     'flying pixels, network grid': {'remove_flying': True, 'output_size': 'network', 'focal_correction': 'never'},
     'lens, LiDAR': {
@@ -165,7 +166,7 @@ def wanted(pipeline: DepthPipeline, frames: list[Frame], measurements: list[Poin
 
 
 def for_photos(name: str, frames: list[Shown]) -> tuple[list[Frame], float]:
-    """Return what is shown where nobody can rectify: pictures that are, or those of an assumed pinhole; and its view."""
+    """Return what is shown where nobody can rectify, and its view: rectified pictures, or those of a pinhole."""
     if name not in RECTIFYING:
         return [replace(each.frame, camera=PINHOLE) for each in frames], HFOV_DEG
     rectifier = Rectifier(CAMERA, VIEW)
