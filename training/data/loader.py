@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from dav2_training.data.index_shuffle import shuffled
 from dav2_training.data.sample import DataError
 
-MAX_UNREADABLE_IN_A_ROW = 16  # unreadable pictures in a row after which it is not the pictures
+MAX_UNREADABLE_IN_A_ROW = 16  # pictures; after so many it is not the pictures that are broken
 
 MakeBatch = Callable[[int, Sequence[int]], Any]  # a step, and places of its batch, to these pictures
 
