@@ -122,7 +122,7 @@ class TestNumbers:
         z_m, ray = a_depth(0).z_m[65, 80], CAMERA.rays()[65, 80]
         found, _ = judged(drive, lambda i: 1.0, distances=[(80.0, 65.0, float(z_m * np.hypot(1, np.hypot(*ray))))])
         assert found['raw'].metrics.abs_rel < 1e-5 and found['raw'].metrics.pixels == FRAMES
-        with pytest.raises(BagError, match='outside of a picture'):
+        with pytest.raises(BagError, match='no distance in a picture of 96x72'):
             judged(drive, lambda i: 1.0, distances=[(200.0, 65.0, 2.0)])
 
     def test_unknown_depth_is_coverage_and_no_error(self, drive):

@@ -21,11 +21,15 @@ from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage import messages
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.writer import BagWriter
+from dav2_ros.camera import Camera
 from dav2_ros.commands.app import app
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import DepthMap, Frame
 from dav2_ros.models import checkpoints
 from dav2_ros.models.registry import BUNDLED
+from dav2_ros.parameter import build
+from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.scale.correction import Correction, fit_with_shift, residuals_by_range
 from dav2_ros.scale.fit import fit_scale
 from dav2_ros.scale.measurements import Pairs
@@ -34,6 +38,7 @@ from dav2_ros.scale.pose import Pose
 STRETCH = 0.7  # of the focal length that the recorded camera_info states: a calibration of another lens
 LIDAR = Pose.from_rpy((0.05, -0.2, 0.1), (0.0, 0.1, 0.02))  # seen from the camera, body to body
 FRAMES = slice(2, 30, 9)  # four, all of the room
+TORCH = ('--engine', 'torch', '-p', 'precision:=fp32')  # nothing to prove
 DEPTH, CLOUD = '/camera/depth/image/compressedDepth', '/lidar/points'
 
 
@@ -75,7 +80,7 @@ def bag(demo, tmp_path_factory) -> Path:
 @pytest.fixture(scope='module')
 def best(demo) -> float:
     """What the truth says directly: the scale of the same model on the same pictures through the right lens."""
-    with DepthEstimator(checkpoints.load(BUNDLED), engine='torch') as estimator:
+    with DepthEstimator(checkpoints.load(BUNDLED), engine='torch', precision='fp32') as estimator:
         ratios = [(d.z_m / estimator.estimate(frame)[0].z_m)[::4, ::4].ravel() for frame, d in demo]
     ratios = np.concatenate(ratios)
     return float(np.median(ratios[np.isfinite(ratios) & (ratios > 0)]))
@@ -83,7 +88,7 @@ def best(demo) -> float:
 
 def calibrated(bag: Path, tmp_path: Path, *options: str) -> tuple[dict, str]:
     out = tmp_path / 'camera' / 'calibration.yaml'
-    done = CliRunner().invoke(app, ['calibrate', '--bag', str(bag), '--engine', 'torch', '--out', str(out), *options])
+    done = CliRunner().invoke(app, ['calibrate', '--bag', str(bag), *TORCH, '--out', str(out), *options])
     assert done.exit_code == 0, done.output
     drawn = cv2.imread(str(out.with_suffix('.png')))
     assert drawn is not None and drawn.std() > 5
@@ -123,7 +128,7 @@ def test_a_tape_measure_gives_the_scale(bag: Path, demo, tmp_path: Path) -> None
     spots = [(u, v) for v in (200, 300, 400) for u in (100, 250, 400, 550)]
     tape = [option for u, v in spots for option in ('--distance', f'{u},{v},{range_m[v, u]:.3f}')]
     parameters, output = calibrated(standing, tmp_path, *tape)
-    with DepthEstimator(checkpoints.load(BUNDLED), engine='torch') as estimator:
+    with DepthEstimator(checkpoints.load(BUNDLED), engine='torch', precision='fp32') as estimator:
         estimated = estimator.estimate(frame)[0].z_m
     ratios = [depth.z_m[v, u] / estimated[v, u] for u, v in spots]
     assert parameters['scale_fixed'] == pytest.approx(np.median(ratios), rel=0.05)
@@ -147,7 +152,7 @@ def test_a_tape_measure_gives_the_scale(bag: Path, demo, tmp_path: Path) -> None
 )
 def test_what_cannot_be_done_is_one_sentence(bag: Path, tmp_path: Path, options: list[str], sentence: str) -> None:
     out = tmp_path / 'calibration.yaml'
-    command = ['calibrate', '--bag', str(bag), '--engine', 'torch', '--frames', '1', '--out', str(out), *options]
+    command = ['calibrate', '--bag', str(bag), *TORCH, '--frames', '1', '--out', str(out), *options]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 1 and sentence in done.output and done.output.count('dav2:') == 1
     assert not out.exists()
@@ -182,3 +187,107 @@ class TestShift:
         rows = residuals_by_range(pairs, Correction(2.0))
         assert [(row.near_m, row.pairs) for row in rows] == [(1.0, 1), (4.0, 2), (32.0, 1), (0.0, 4)]
         assert all(row.before == (-0.5, 0.5) and row.after == (0.0, 0.0) for row in rows)
+
+
+SIZE = 140  # short side of the network's input: quick
+FISHEYE = Camera(640, 480, 420.0, 418.0, 322.0, 236.0, 'equidistant', (0.02, -0.005, 0.001, -0.0002))
+VIEW_DEG = 60.0
+VIEW = Camera.from_hfov(640, 480, np.radians(VIEW_DEG))
+
+
+def through_fisheye(frame: Frame) -> Frame:
+    """Show what a pinhole saw as a fisheye would have: a colour for each of its rays."""
+    pixels = frame.camera.project(np.dstack([FISHEYE.rays(), np.ones((480, 640))])).astype(np.float32)
+    rgb = cv2.remap(frame.rgb, *np.moveaxis(pixels, -1, 0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return replace(frame, rgb=rgb, camera=FISHEYE)
+
+
+def on_its_head(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap]:
+    camera = frame.camera.turned(2)
+    frame = replace(frame, rgb=np.ascontiguousarray(frame.rgb[::-1, ::-1]), camera=camera)
+    return frame, replace(depth, z_m=np.ascontiguousarray(depth.z_m[::-1, ::-1]), camera=camera)
+
+
+def truth_in_view(depth: DepthMap, camera: Camera) -> np.ndarray:
+    """Return the truth of another pinhole at the same place: Z along the same axis, ray by ray."""
+    pixels = depth.camera.project(np.dstack([camera.rays(), np.ones((camera.height, camera.width))]))
+    u, v = np.moveaxis(pixels.astype(np.float32), -1, 0)
+    return cv2.remap(depth.z_m, u, v, cv2.INTER_NEAREST, borderValue=float('nan'))
+
+
+def drive_of(path: Path, pairs: list[tuple[Frame, DepthMap]]) -> Path:
+    """Write pictures of a camera, and depth images that are right, each with its own camera_info."""
+    with BagWriter(path) as out:
+        for frame, depth in pairs:
+            out.camera_info('/camera/camera_info', frame.camera, frame.stamp_ns, 'camera')
+            out.picture('/camera/image', replace(frame, frame_id='camera'), quality=98)
+            out.camera_info('/truth/camera_info', depth.camera, frame.stamp_ns, 'camera')
+            out.depth('/truth/depth/image', replace(depth, frame_id='camera'))
+    return path
+
+
+class TestThroughTheStepsOfTheNode:
+    """What is calibrated with the parameters of a node gives right metres with them, and the file carries them."""
+
+    @pytest.fixture(scope='class')
+    @staticmethod
+    def fisheye(demo, tmp_path_factory) -> Path:
+        return drive_of(tmp_path_factory.mktemp('fisheye') / 'drive', [(through_fisheye(f), d) for f, d in demo])
+
+    @pytest.fixture(scope='class')
+    @staticmethod
+    def upside_down(demo, tmp_path_factory) -> Path:
+        return drive_of(tmp_path_factory.mktemp('head') / 'drive', [on_its_head(f, d) for f, d in demo])
+
+    def error(self, drive: Path, truths: list[np.ndarray], folder: Path, *options: str) -> float:
+        """Return the relative error, in the median, of what `dav2 bag run` makes of a recording."""
+        options = *TORCH, '--outputs', 'depth', '-p', 'steady:=none', *options
+        done = CliRunner().invoke(app, ['bag', 'run', str(drive), '--out', str(folder / 'out'), *options])
+        assert done.exit_code == 0, done.output
+        with BagReader(folder / 'out') as bag:
+            ratios = [d.z_m / true for d, true in zip(bag.depths('/dav2/depth/image'), truths, strict=True)]
+        ratios = np.concatenate([each[np.isfinite(each)] for each in ratios])
+        return float(np.median(ratios)) - 1.0
+
+    def test_a_fisheye(self, fisheye: Path, demo, tmp_path: Path) -> None:
+        options = '--depth-topic', '/truth/depth/image/compressedDepth', '--size', str(SIZE)
+        own = '-p', 'focal_correction:=never'  # or it would take away most of what rectification changes
+        steps = *own, '-p', 'rectify:=true', '-p', f'max_hfov_deg:={VIEW_DEG}'
+        parameters, _ = calibrated(fisheye, tmp_path / 'with', *options, *steps)
+        assert (parameters['rectify'], parameters['max_hfov_deg'], parameters['input_size']) == (True, VIEW_DEG, SIZE)
+        assert parameters['focal_correction'] == 'never'
+        file = str(tmp_path / 'with' / 'camera' / 'calibration.yaml')
+        truths = [truth_in_view(depth, VIEW) for _, depth in demo]
+        assert abs(self.error(fisheye, truths, tmp_path, '--params-file', file)) < 0.05
+        plain, _ = calibrated(fisheye, tmp_path / 'without', *options, *own)
+        assert abs(plain['scale_fixed'] / parameters['scale_fixed'] - 1.0) > 0.1, 'or the steps would not matter'
+
+    def test_a_camera_on_its_head(self, upside_down: Path, demo, tmp_path: Path) -> None:
+        options = '--depth-topic', '/truth/depth/image/compressedDepth', '--size', str(SIZE)
+        parameters, _ = calibrated(upside_down, tmp_path / 'with', *options, '-p', 'turn_upright:=half')
+        assert (parameters['turn_upright'], parameters['rectify']) == ('half', False)
+        upright = drive_of(tmp_path / 'upright', demo)
+        reference, _ = calibrated(upright, tmp_path / 'upright_too', *options)
+        assert parameters['scale_fixed'] == pytest.approx(reference['scale_fixed'], rel=0.01)
+        file = str(tmp_path / 'with' / 'camera' / 'calibration.yaml')
+        truths = [on_its_head(*pair)[1].z_m for pair in demo]
+        assert abs(self.error(upside_down, truths, tmp_path, '--params-file', file)) < 0.05
+
+    def test_a_tape_measure_knows_the_pixels_of_the_recorded_picture(self, fisheye: Path, demo, tmp_path: Path) -> None:
+        frame, depth = demo[0]
+        seen = replace(through_fisheye(frame), frame_id='camera')
+        drive = drive_of(tmp_path / 'standing', [(seen, depth)])
+        spots = [(u, v) for v in (300, 360) for u in (160, 240, 420, 480)]
+        rays = np.array([[*FISHEYE.rays()[v, u], 1.0] for u, v in spots])
+        places = np.rint(VIEW.project(rays)).astype(int)
+        z_m = truth_in_view(depth, VIEW)
+        known_m = np.array([z_m[v, u] for u, v in places])
+        tape = [f'{u},{v},{z * np.linalg.norm(ray):.4f}' for (u, v), z, ray in zip(spots, known_m, rays, strict=True)]
+        steps = '-p', 'rectify:=true', '-p', f'max_hfov_deg:={VIEW_DEG}', '--size', str(SIZE)
+        options = [part for each in tape for part in ('--distance', each)]
+        parameters, _ = calibrated(drive, tmp_path, *options, *steps)
+        fixed = {'engine': 'torch', 'precision': 'fp32', 'input_size': SIZE, 'rectify': True, 'max_hfov_deg': VIEW_DEG}
+        with DepthPipeline(build(OfflineParameters, fixed)) as pipeline:
+            found_m = pipeline.process(seen).depth.z_m
+        ratios = known_m / [found_m[v, u] for u, v in places]
+        assert parameters['scale_fixed'] == pytest.approx(np.median(ratios), rel=0.05)

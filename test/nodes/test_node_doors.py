@@ -134,8 +134,11 @@ class Camera:
         self.peer.node.destroy_publisher(self.lidar)
 
 
-def through(cameras: list[Camera], frames: list[doors.Shown]) -> list[list[np.ndarray]]:
-    """Show all frames to all cameras, one after the other, and return the depth of each camera."""
+def through(cameras: list[Camera], operator: Peer, frames: list[doors.Shown]) -> list[list[np.ndarray]]:
+    """Show all frames to all cameras, one after the other, and return the depth of each camera.
+
+    Meanwhile somebody changes the colours, which concern no depth.
+    """
 
     def shown_and_answered(each: doors.Shown, at: int, patience_s: float) -> bool:
         for camera in cameras:
@@ -159,7 +162,10 @@ def through(cameras: list[Camera], frames: list[doors.Shown]) -> list[list[np.nd
             camera.listen()
             camera.describe(frames[0], frames[0].frame.stamp_ns - doors.STEP_NS)
             camera.peer.spin(0.3)  # the first camera_info has arrived: images before it are dropped
-        answered = all(shown_and_answered(each, each.frame.stamp_ns, 10.0) for each in frames)
+        answered = True
+        for i, each in enumerate(frames):
+            assert operator.set('colour_far_m', 30.0 + i) == (True, '')
+            answered = answered and shown_and_answered(each, each.frame.stamp_ns, 10.0)
         scales = [camera.peer.heard('scale', each.frame.stamp_ns) for camera in cameras for each in frames]
         if answered and all(scale.total or not cameras[0].has_lidar for scale in scales):
             found = [[camera.peer.heard('depth/image', each.frame.stamp_ns) for each in frames] for camera in cameras]
@@ -171,7 +177,7 @@ def test_a_node(one: Peer, name: str, frames: list[doors.Shown], wanted: doors.W
     configure(one, name)
     camera = Camera(one, name)
     try:
-        (found,) = through([camera], frames)
+        (found,) = through([camera], one, frames)
     finally:
         camera.close()
     same(found, wanted.depths)
@@ -183,7 +189,7 @@ def test_a_node_of_two_cameras(two: tuple[Peer, list[Peer]], name: str, frames, 
     configure(operator, name)
     cameras = [Camera(peer, name) for peer in peers]
     try:
-        found = through(cameras, frames)
+        found = through(cameras, operator, frames)
     finally:
         for camera in cameras:
             camera.close()
