@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from dav2_training.data.procedural import camera_poses as views
+from dav2_training.data.procedural import compose as scenes
 from dav2_training.data.procedural.camera_poses import View
-from dav2_training.data.procedural.procedural import compose as scenes
 from dav2_training.data.procedural.scene import Material as SimpleMaterial
 from dav2_training.data.varied.atlas import PATTERN_ID
 from dav2_training.data.varied.primitives import BOX, CYLINDER, ELLIPSOID
