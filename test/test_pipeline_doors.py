@@ -29,8 +29,11 @@ from dav2_ros.bags.reference_sensor import RecordedSensor
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.commands.app import app
 from dav2_ros.frames import Frame
+from dav2_ros.image.rectify import Rectifier
+from dav2_ros.media.depth_files import VERTEX
 from dav2_ros.models.registry import BUNDLED
 from dav2_ros.parameters.bag import OfflineParameters
+from dav2_ros.parameters.read import read_parameters
 from dav2_ros.pipeline import DepthPipeline, make_estimator
 from dav2_ros.view.timeline import estimated, filmed_clips, recorded_clip
 from dav2_ros.web.result import painted
@@ -231,6 +234,65 @@ def test_files_have_no_lidar_and_say_so(name: str, tmp_path: Path, frames: list[
         done = CliRunner().invoke(app, [*map(str, command), *settings(name)])
         assert done.exit_code == 1 and done.output.count('\n') == 1
         assert 'scale_source is lidar, and no sensor was recorded' in done.output
+
+
+def points_of(path: Path) -> np.ndarray:
+    head, _, data = path.read_bytes().partition(b'end_header\n')
+    assert head.startswith(b'ply')
+    return np.frombuffer(data, VERTEX)
+
+
+def test_clouds_of_files_have_the_points_of_their_depth(frames: list[doors.Shown], tmp_path: Path) -> None:
+    """Without flying points, which are removed from depth here, and in right metres: pictures and frames of videos."""
+    name = 'flying pixels, network grid'
+    own = ['-p', 'cloud_remove_flying:=false', '-p', 'scale_source:=fixed', '-p', 'scale_fixed:=1.5']
+    pictures, hfov_deg = doors.for_photos(name, frames)
+    paths = photos(tmp_path / 'photos', pictures[:2])
+    clip, out = film(tmp_path / 'clip.mkv', pictures[:3]), tmp_path / 'out'
+    invoke('infer', *paths, clip, '--out', out, '--frames', '--ply', '--hfov', hfov_deg, *settings(name), *own)
+    fixed = {'cloud_remove_flying': False, 'scale_source': 'fixed', 'scale_fixed': 1.5}
+    (tmp_path / 'home').mkdir()
+    with DepthService(tmp_path / 'home', params=parameters(name, OfflineParameters, **fixed)) as service:
+        request = JobRequest(BUNDLED, 'torch', hfov_deg, painted(0.5, 40.0))
+        web = service.batch(paths, request).folder
+    clouds = sorted([*out.rglob('*_cloud.ply'), *web.rglob('*_cloud.ply')])
+    assert len(clouds) == 2 + 3 + 2
+    for path in clouds:
+        z_m = np.load(path.with_name(path.name.replace('cloud.ply', 'depth.npy')))
+        assert 0.4 < np.isfinite(z_m).mean() < 0.9
+        np.testing.assert_array_equal(points_of(path)['z'], z_m[np.isfinite(z_m)])
+
+
+def test_a_calibration_serves_files(frames: list[doors.Shown], tmp_path: Path) -> None:
+    """The file of `dav2 calibrate` does in infer what its values do one by one."""
+    file = tmp_path / 'calibration.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    scale_source: fixed\n    scale_fixed: 1.25\n    input_size: 84\n')
+    paths = photos(tmp_path / 'photos', [frames[0].frame])
+    engine = '--engine', 'torch', '--precision', 'fp32'
+    invoke('infer', *paths, '--out', tmp_path / 'right', *engine, '--params-file', file)
+    invoke('infer', *paths, '--out', tmp_path / 'plain', *engine, '--input-size', 84)
+    (right,), (plain,) = arrays(tmp_path / 'right'), arrays(tmp_path / 'plain')
+    np.testing.assert_array_equal(right, np.float32(1.25) * plain)
+    params, _ = read_parameters(OfflineParameters, file, [], precision='fp32')
+    (tmp_path / 'home').mkdir()
+    with DepthService(tmp_path / 'home', params=params) as service:
+        one = service.picture(paths[0], JobRequest(BUNDLED, 'torch', service.hfov_deg, painted(0.5, 40.0)))
+        np.testing.assert_array_equal(np.load(one.file('depth.npy')), right)
+
+
+def test_a_rectified_picture_keeps_its_colours(frames: list[doors.Shown], tmp_path: Path) -> None:
+    """What is cut to a narrower view is shown and coloured as that: a photo through a pinhole of 70 degrees, at 60."""
+    paths = photos(tmp_path / 'photos', [frames[0].frame])
+    cut = '-p', 'rectify:=true', '-p', f'max_hfov_deg:={doors.VIEW_DEG}'
+    engine = '--engine', 'torch', '--precision', 'fp32', '--input-size', 84
+    invoke('infer', *paths, '--out', tmp_path / 'out', *engine, '--ply', '--hfov', doors.HFOV_DEG, *cut)
+    wanted = Rectifier(doors.PINHOLE, doors.VIEW).apply(frames[0].frame.rgb)
+    shown = cv2.imread(str(tmp_path / 'out' / '0_color.png'))[:, : doors.WIDTH, ::-1]
+    np.testing.assert_array_equal(shown, wanted)
+    points = points_of(tmp_path / 'out' / '0_cloud.ply')
+    uv = np.rint(doors.VIEW.project(np.stack([points[axis] for axis in 'xyz'], axis=-1))).astype(int)
+    np.testing.assert_array_equal(np.stack([points[name] for name in ('red', 'green', 'blue')], axis=-1),
+                                  wanted[uv[:, 1], uv[:, 0]])  # fmt: skip
 
 
 @ALL

@@ -101,7 +101,10 @@ def pair_up(
         if picture.frame.camera is None:
             unknown = f'There is no calibrated camera_info for {stream.topic}: name its topic with --info-topic.'
             raise BagError(stream.notes[-1] if stream.notes else unknown)
-        request = pipeline.request(picture.frame, picture.info)
+        try:
+            request = pipeline.request(picture.frame, picture.info)
+        except ValueError as error:  # a shape that no network can bear
+            raise BagError(str(error)) from error
         measurement, missing = source.at(picture, request.frame)
         if measurement is None:
             continue

@@ -14,7 +14,7 @@ from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.camera import Camera
 from dav2_ros.frames import Frame, stamp_ns
 from dav2_ros.media import sources
-from dav2_ros.media.images import MediaError, read_photo
+from dav2_ros.media.images import MediaError, check_picture, read_photo
 from dav2_ros.media.video import VideoClip
 from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.stats import depth_range
@@ -75,7 +75,7 @@ def filmed_clips(path: Path, hfov_deg: float) -> Iterator[Iterable[CameraFrame]]
 def _video(path: Path, hfov_deg: float) -> Iterator[CameraFrame]:
     with VideoClip(path) as clip:
         for picture in clip:
-            height, width = picture.rgb.shape[:2]
+            height, width = check_picture(picture.rgb, path)
             camera = Camera.from_hfov(width, height, math.radians(hfov_deg))
             yield _without_sensor(Frame(picture.rgb, camera, round(picture.time_s * 1e9)))
 

@@ -81,7 +81,7 @@ def test_each_bad_file_is_one_sentence(mixed):
     lines = mixed.stderr.strip().splitlines()
     assert len(lines) == len(BAD)
     for name, line in zip(BAD, lines, strict=True):
-        assert line.startswith(f'dav2: {name} ')
+        assert line.startswith((f'dav2: {name} ', f'dav2: {name}: '))
         assert line.endswith('.')
 
 
