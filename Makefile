@@ -13,7 +13,13 @@ unexport ROS_DISTRO AMENT_PREFIX_PATH CMAKE_PREFIX_PATH PYTHONPATH RMW_IMPLEMENT
 # what, when it changes, asks for a new installation
 SETUP := pyproject.toml setup.py $(wildcard message_build/*.py msg/*.msg)
 
-.PHONY: help demo test check bench docs colcon-check clean
+# what depends on OpenCV, NumPy, PyAV and rosbags, and needs neither ROS nor what training needs
+FLOOR_TESTS := $(addprefix test/,$(addsuffix .py,image/test_encoded_image image/test_resize test_camera \
+	image/test_camera_info image/test_rectify cloud/test_cloud media/test_media test_estimator media/test_infer \
+	media/test_infer_video bags/test_bags bags/test_bag_run training/data/test_labels training/data/test_data_check))
+FLOOR := .venv-floor/bin/python
+
+.PHONY: help demo test test-floor check bench docs colcon-check clean
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -22,6 +28,9 @@ demo: .venv/.runtime ## run the depth node on the bundled bag; the pictures land
 
 test: .venv/.tests ## run the test suite (PYTEST_ARGS='-k camera' for a part of it)
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+test-floor: .venv-floor/.tests ## run the core tests with the oldest libraries that are promised
+	@$(FLOOR) -m pytest $(FLOOR_TESTS) -k 'not bench_of_loaders' $(PYTEST_ARGS)
 
 check: .venv/.check ## lint, check the format and the types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
@@ -38,7 +47,7 @@ colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, a
 	@.ci/colcon-check --symlink-install
 
 clean: ## remove what was built; .venv keeps its packages, out its training runs
-	rm -rf build dist install log out/demo *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
+	rm -rf build dist install log out/demo .venv-floor/.tests *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -51,6 +60,14 @@ clean: ## remove what was built; .venv keeps its packages, out its training runs
 		|| { echo 'dav2_ros compiles its ROS message and finds no C++ compiler: apt install g++'; exit 1; }
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
+
+.venv-floor/.tests: .ci/floor-requirements.txt | .venv/bin/python
+	@echo 'making .venv-floor with the oldest libraries that are promised'
+	@test -e $(FLOOR) || .venv/bin/python -m venv .venv-floor
+	@$(FLOOR) -m pip install -qq --disable-pip-version-check --prefer-binary '$(TORCH)' -r .ci/floor-requirements.txt
+	@site=$$($(FLOOR) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		&& echo '$(CURDIR)' > "$$site/dav2_ros.pth" && ln -sfn '$(CURDIR)/training' "$$site/dav2_training"
+	@touch $@
 
 # numpy's types are what our arrays are checked by; the types of nothing else are read (pyproject.toml)
 .venv/.check: | .venv/bin/python

@@ -125,12 +125,12 @@ def rendering() -> dict[str, list[float]]:
     """Time the procedural scenes, per frame of 224x168: in one process, and as training renders, in two."""
     from torch.utils.data import DataLoader
 
-    from dav2_training.data.procedural.frame_buffer import Rendered
+    from dav2_training.data.procedural.frame_buffer import FrameStream
     from dav2_training.data.procedural.procedural import ProceduralScenes
 
     scenes = ProceduralScenes(7)
     alone = timed(lambda: scenes.batch(range(8)), runs=12, warm_up=2)
-    source = iter(DataLoader(Rendered(scenes, 0, 4), batch_size=None, num_workers=2, prefetch_factor=2))
+    source = iter(DataLoader(FrameStream(scenes, 0, 4), batch_size=None, num_workers=2, prefetch_factor=2))
     together = timed(lambda: [next(source) for _ in range(4)], runs=20, warm_up=3)  # two batches of each process
     return {
         'a rendered frame, one process': [t / 8 for t in alone],

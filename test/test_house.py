@@ -54,8 +54,6 @@ FLOORS = (
 )
 TRAINING_FLOORS = (
     'config',
-    'data.batch_share',
-    'loop.distributed',
     'data',
     'data.pseudo data.procedural',
     'data.varied',
@@ -65,10 +63,10 @@ TRAINING_FLOORS = (
     'data.metric_batches data.relative_batches data.segmentation_batches',
     'loop',
     'losses export assets',
-    'evaluation sitting timed_judge judge_photos',
-    'annotation figures timed_fit',
+    'evaluation timed',
+    'annotation figures',
     'stages',
-    'commands timed_bench',
+    'commands',
     'cli',
     '__main__',
 )

@@ -14,12 +14,12 @@ from dav2_ros.evaluation.protocols import ProtocolError
 from dav2_ros.evaluation.report import ReportError
 from dav2_ros.frames import FrameError
 from dav2_ros.models.info import ModelError
-from dav2_training import export, judge_photos
+from dav2_training import export
 from dav2_training.commands.annotate import annotate_app
 from dav2_training.commands.data import data_app
 from dav2_training.config import ConfigError
 from dav2_training.data.sample import DataError
-from dav2_training.evaluation import evaluate, evaluate_clouds, evaluate_flicker
+from dav2_training.evaluation import evaluate, evaluate_clouds, evaluate_flicker, evaluate_photos
 from dav2_training.stages import ablation, metric, pseudo_label, segment, student, teacher
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ app.command('export')(export.main)
 app.command('proof')(ablation.main)
 app.command('clouds')(evaluate_clouds.main)
 app.command('flicker')(evaluate_flicker.main)
-app.command('photos')(judge_photos.main)
+app.command('photos')(evaluate_photos.main)
 app.add_typer(data_app, name='data')
 app.add_typer(annotate_app, name='annotate')
 

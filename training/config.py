@@ -57,7 +57,7 @@ class FitConfig:
     weight_decay: float = 0.01
     decay_all: bool = False  # of norms, biases and tokens too, as the published metric training has it
     betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = 'poly'  # of the learning rates; poly, linear, onecycle, constant (schedule.py)
+    schedule: str = 'poly'  # of the learning rates; poly, linear, onecycle, constant (loop/lr_schedule.py)
     warm_up: int = 100  # steps; the papers have none
     clip_norm: float = 1.0  # the papers do not clip
     precision: str = 'bf16-mixed'  # of the forward pass; losses are always float32
@@ -87,9 +87,9 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class TimedConfig:
-    """Metric training on varied scenes for so many minutes (timed_fit.py); everything here is of that way only."""
+    """Metric training on varied scenes for so many minutes (timed/fit.py); everything here is of that way only."""
 
-    minutes: float = 0.0  # of the run, all its sittings together; 0: fit.steps decides, and the way is fit.py's
+    minutes: float = 0.0  # of the run, all its sessions together; 0: fit.steps decides, and the way is fit.py's
     finish_s: float = 25.0  # of these, kept for the last judgement and writing
     warm_up: float = 0.03  # share of the time in which the learning rate rises; after it a cosine falls to 0
     ema: float = 0.999  # of the weights that are kept and judged, for each step

@@ -75,7 +75,7 @@ class InferenceJob:
             except MediaError as error:
                 self.failures.append(str(error))
             except FrameError as error:
-                self.failures.append(f'{video.path}: {error}')
+                self.failures.append(f'{video.path} cannot be taken: {error}')
 
     def _photos(self, estimator: DepthEstimator, photos: list[MediaSource | MediaError], say: Say) -> None:
         if not photos:
@@ -95,7 +95,7 @@ class InferenceJob:
                     try:
                         result = self._estimate(pipeline, photo.frame)
                     except FrameError as error:
-                        self.failures.append(f'{source.path}: {error}')
+                        self.failures.append(f'{source.path} cannot be taken: {error}')
                     else:
                         _say_all(say, behind.call(_write, files, source, photo, result))
                 progress.advance(task)

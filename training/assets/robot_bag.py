@@ -27,7 +27,7 @@ from dav2_ros.frames import DepthMap, Frame
 from dav2_training.assets.demo_bag import FRAME_ID, RATE_HZ, START_NS, record
 from dav2_training.data.procedural.camera_poses import random_view, reach
 from dav2_training.data.procedural.compose import compose
-from dav2_training.data.procedural.domain_shift import repaint, take
+from dav2_training.data.procedural.domain_shift import photograph, repaint
 from dav2_training.data.procedural.renderer import render
 
 WIDTH, HEIGHT, HFOV_DEG = 320, 240, 75.0
@@ -45,7 +45,7 @@ def shot(seed: int, index: int, number: int, camera: Camera) -> Iterator[tuple[F
     for i in range(FRAMES):
         batch = render([scene], [view], HEIGHT, WIDTH)
         stamp_ns = START_NS + (number + i) * 1_000_000_000 // RATE_HZ
-        rgb = take(batch.rgb[0].numpy(), 1.0, rng)
+        rgb = photograph(batch.rgb[0].numpy(), 1.0, rng)
         yield Frame(rgb, camera, stamp_ns, FRAME_ID), DepthMap(batch.z_m[0].numpy(), camera, stamp_ns, FRAME_ID)
         view = dataclasses.replace(
             view,

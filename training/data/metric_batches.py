@@ -15,7 +15,7 @@ from dav2_training.config import AugmentConfig
 from dav2_training.data.augment import crop, mirror
 from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.data.loader import draw_sample, iterate_parts
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.sample import DataError, DepthSet, Sample
 
 KB_HEIGHT, KB_WIDTH = 352, 1216  # what the KITTI benchmark keeps of a picture: the bottom rows, the middle columns
@@ -59,7 +59,7 @@ def recolour(rgb: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -
 
 
 @dataclass(frozen=True)
-class MetricFeed:
+class MetricBatches:
     """Batches of crops, (B, height, width), for each step."""
 
     source: DepthSet
@@ -72,15 +72,15 @@ class MetricFeed:
     workers: int = 0
     pin: bool = False
 
-    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[Batch]:
+    def __call__(self, start: int, share: Share = WHOLE) -> Iterator[MetricBatch]:
         """Yield the parts of each step's batch from step `start` on."""
         return iterate_parts(self.make, start, share.slots(self.batch), self.workers, self.pin)
 
-    def make(self, step: int, slots: Sequence[int]) -> Batch:
+    def make(self, step: int, slots: Sequence[int]) -> MetricBatch:
         """Build these places of a step's batch; f_px is 0 where the set does not know it."""
         rgb, z_m, f_px = zip(*(self._one(step, slot) for slot in slots))
         pictures, truths = (torch.from_numpy(np.stack(each)) for each in (rgb, z_m))
-        return Batch(pictures, truths, torch.tensor(f_px, dtype=torch.float32))
+        return MetricBatch(pictures, truths, torch.tensor(f_px, dtype=torch.float32))
 
     def _one(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray, float]:
         a, rng = self.augment, np.random.default_rng([self.seed, step, slot])

@@ -18,7 +18,7 @@ from dav2_training.data import registry
 from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, mirror, perturb
 from dav2_training.data.batch_share import WHOLE, Share
 from dav2_training.data.loader import draw_sample, iterate_parts
-from dav2_training.data.procedural.frame_cache import WORLDS, Rendered
+from dav2_training.data.procedural.frame_cache import WORLDS, ProceduralFrames
 from dav2_training.data.pseudo.label_file import PseudoLabelledSet
 from dav2_training.data.sample import DepthSet
 
@@ -46,7 +46,7 @@ def open_sets(configs: Sequence[SetConfig], height: int, width: int) -> DepthSet
 def open_one(config: SetConfig, height: int, width: int) -> DepthSet:
     """Open one data set, with its pseudo labels if it has any. Raises DataError, ConfigError."""
     if config.name in WORLDS:
-        opened = Rendered(config.name, config.seed, config.frames, height, width, config.cache)
+        opened = ProceduralFrames(config.name, config.seed, config.frames, height, width, config.cache)
     else:
         opened = registry.open_set(config.name, config.root, config.split)
     if not len(opened):

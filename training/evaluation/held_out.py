@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dav2_training.data.procedural.compose import compose
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 from dav2_training.data.sample import Sample
 from dav2_training.data.varied.compose import compose as compose_varied
 
@@ -28,6 +28,6 @@ class HeldOutScenes:
         return self.frames
 
     def __getitem__(self, index: int) -> Sample:
-        sample = Rendered(self.world, self.seed, self.frames, self.height, self.width)[index]
+        sample = ProceduralFrames(self.world, self.seed, self.frames, self.height, self.width)[index]
         scene = compose_varied(self.seed, index, 0).scene if self.world == 'varied' else compose(self.seed, index)
         return replace(sample, name=f'{scene.kind}/{sample.name}')

@@ -70,7 +70,7 @@ def resume(
     return done
 
 
-def keep(
+def save(
     fabric: Fabric, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: Mapping[str, Any]
 ) -> None:
     """Write weights, optimizer and `facts` beside `path`, to the disk itself, then rename. All processes come here."""

@@ -8,8 +8,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dav2_training.data.batch_share import WHOLE, Share  # noqa: F401 - where fit.py and frame_buffer.py look for them
-
 
 class _Sum(torch.autograd.Function):
     """All-reduce forwards; backwards the local gradient times the number of processes, by which DDP then divides."""

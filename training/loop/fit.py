@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from dav2_ros.models.info import ModelInfo
 from dav2_training.config import ConfigError, FitConfig
+from dav2_training.data.batch_share import Share
 from dav2_training.loop import checkpoints
 from dav2_training.loop.devices import connect
-from dav2_training.loop.distributed import Share
 from dav2_training.loop.lr_schedule import factor
 from dav2_training.loop.run_log import RunLog
 
@@ -155,7 +155,7 @@ def fit(
                 log.step(done, mean, norm.item(), run.optimizer.param_groups[0]['lr'])
             after_step(done)
             if done % config.save_every == 0 or done == config.steps:
-                checkpoints.keep(fabric, last, model, run.optimizer, {**facts, 'step': done})
+                checkpoints.save(fabric, last, model, run.optimizer, {**facts, 'step': done})
             if done % config.validate_every == 0 or done == config.steps:
                 model.eval()
                 with torch.no_grad():

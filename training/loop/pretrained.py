@@ -21,13 +21,13 @@ from dav2_ros.network.vit import VisionTransformer
 ENCODER = 'pretrained.'
 
 
-def from_nothing(network: DepthAnything) -> None:
+def init_from_scratch(network: DepthAnything) -> None:
     """Give a network that starts from nothing ViT's usual weights, and a head whose first guess is a few metres."""
-    encoder_from_nothing(network.pretrained)
+    init_encoder_from_scratch(network.pretrained)
     nn.init.constant_(network.depth_head.scratch.output_conv2[2].bias, -3.0)  # sigmoid(-3) * 80 m = 3.8 m
 
 
-def encoder_from_nothing(encoder: VisionTransformer) -> None:
+def init_encoder_from_scratch(encoder: VisionTransformer) -> None:
     """Give an encoder ViT's usual weights."""
     for module in encoder.modules():
         if isinstance(module, nn.Linear):
@@ -45,7 +45,7 @@ def sincos_positions(grid: int, dim: int) -> Tensor:
     return torch.cat([row.sin(), row.cos(), column.sin(), column.cos()], dim=1)
 
 
-def load_whole(network: DepthAnything, source: str) -> None:
+def load_model(network: DepthAnything, source: str) -> None:
     """Start from a whole model, by its name or file. Raises ModelError for one of another preset.
 
     Where one of the two is metric and the other relative, the last layer's sign is turned: what is far is large in

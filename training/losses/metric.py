@@ -46,7 +46,7 @@ def log_l1(predicted_m: Tensor, true_m: Tensor, valid: Tensor) -> Tensor:
     return _mean(_log_ratio(predicted_m, true_m, valid).abs(), valid)
 
 
-def beyond(predicted_m: Tensor, limit_m: float, far: Tensor) -> Tensor:
+def out_of_range(predicted_m: Tensor, limit_m: float, far: Tensor) -> Tensor:
     """Pull sky, and all that lies beyond the model's range, up to that range: mean ln(limit / predicted) over `far`.
 
     The published training leaves such pixels out, and its models paint sky at any distance; ours reports +inf there.

@@ -25,17 +25,18 @@ from dav2_ros.models.info import ModelInfo
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PATCH
 from dav2_training import config as configs
-from dav2_training import export, timed_fit
+from dav2_training import export
 from dav2_training.config import ConfigError, MetricConfig
-from dav2_training.data.metric_batches import MetricFeed
+from dav2_training.data.metric_batches import MetricBatches
 from dav2_training.data.procedural.frame_buffer import FramePool
-from dav2_training.data.procedural.procedural import Batch, ProceduralScenes
+from dav2_training.data.procedural.procedural import MetricBatch, ProceduralScenes
 from dav2_training.data.relative_batches import open_sets
 from dav2_training.loop import pretrained
 from dav2_training.loop.fit import fit
 from dav2_training.loop.validation import normalise, validator
-from dav2_training.losses import beyond, log_gradients, log_l1, silog, silog_zoedepth
+from dav2_training.losses import log_gradients, log_l1, out_of_range, silog, silog_zoedepth
 from dav2_training.stages.options import ConfigFile, Out, Steps, Threads
+from dav2_training.timed import fit as timed_fit
 
 FORMS = {'silog': silog, 'silog_zoedepth': silog_zoedepth}
 FEW_TOKENS = 256  # up to which attention written out has the faster backward pass on a CPU
@@ -53,7 +54,7 @@ class MetricLoss:
     form: str = 'silog'
     gradient_weight: float = 0.0
 
-    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+    def __call__(self, network: nn.Module, batch: MetricBatch) -> Tensor:
         device = next(network.parameters()).device
         z_m = batch.z_m.to(device)
         if self.f_canonical_px:
@@ -62,7 +63,7 @@ class MetricLoss:
         valid = (z_m >= self.min_depth_m) & (z_m <= self.max_depth_m)  # NaN, the unknown, is neither this nor far
         loss = FORMS[self.form](predicted_m, z_m, valid)
         if self.sky_weight:
-            loss = loss + self.sky_weight * beyond(predicted_m, self.max_depth_m, z_m > self.max_depth_m)
+            loss = loss + self.sky_weight * out_of_range(predicted_m, self.max_depth_m, z_m > self.max_depth_m)
         if self.gradient_weight:
             loss = loss + self.gradient_weight * log_gradients(predicted_m, z_m, valid)
         return loss + self.l1_weight * log_l1(predicted_m, z_m, valid) if self.l1_weight else loss
@@ -75,20 +76,20 @@ def network_of(config: MetricConfig) -> DepthAnything:
     if config.height * config.width <= FEW_TOKENS * PATCH**2:
         network.explicit_attention()
     if config.start.model:
-        pretrained.load_whole(network, config.start.model)
+        pretrained.load_model(network, config.start.model)
     elif config.start.encoder:
         pretrained.load_encoder(network.pretrained, config.preset, config.start.encoder)
     else:
-        pretrained.from_nothing(network)
+        pretrained.init_from_scratch(network)
     return network
 
 
-def batches_of(config: MetricConfig) -> MetricFeed | FramePool:
+def batches_of(config: MetricConfig) -> MetricBatches | FramePool:
     """Open what it learns from. Raises DataError."""
     f = config.fit
     if config.sets:
         source = open_sets(config.sets, config.height, config.width)
-        return MetricFeed(
+        return MetricBatches(
             source, config.height, config.width, f.batch, config.canonical, config.augment, f.seed, config.workers
         )
     scenes = ProceduralScenes(config.scenes_seed, config.height, config.width)

@@ -50,12 +50,12 @@ def build_network(start: Start, preset: str, pixels: int, seed: int) -> Relative
     if pixels <= FEW_TOKENS * PATCH**2:
         network.explicit_attention()
     if start.model:
-        pretrained.load_whole(network, start.model)
+        pretrained.load_model(network, start.model)
         return network
     if start.encoder:
         pretrained.load_encoder(network.pretrained, preset, start.encoder)
     else:
-        pretrained.encoder_from_nothing(network.pretrained)
+        pretrained.init_encoder_from_scratch(network.pretrained)
     nn.init.constant_(network.depth_head.scratch.output_conv2[2].bias, 1.0)  # a ReLU that begins open
     return network
 

@@ -93,7 +93,7 @@ def train(config: SegmentConfig, out: Path, after_step: Callable[[int], None] = 
     if config.start.encoder:
         pretrained.load_encoder(network.pretrained, config.preset, config.start.encoder)
     else:
-        pretrained.encoder_from_nothing(network.pretrained)
+        pretrained.init_encoder_from_scratch(network.pretrained)
     feed = SegmentationBatches(
         source, config.size, config.crop, config.scales, f.batch, config.colours, f.seed, config.workers
     )

@@ -17,7 +17,7 @@ from dav2_training.config import ConfigError, SetConfig
 from dav2_training.data.augment import StrongAugmentConfig, crop, cutmix_box, jitter, mirror, perturb
 from dav2_training.data.batch_share import Share
 from dav2_training.data.index_shuffle import shuffled
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 from dav2_training.data.pseudo import label_file
 from dav2_training.data.relative_batches import RelativeBatches, open_one, open_sets
 from dav2_training.data.sample import DataError, Sample
@@ -147,7 +147,7 @@ def _all_torn():
 class TestRendered:
     @pytest.mark.parametrize('world', ['procedural', 'shifted'])
     def test_a_frame_is_the_same_rendered_and_kept(self, world: str, tmp_path: Path):
-        fresh, kept = (Rendered(world, 4, 3, 28, 42, cache) for cache in ('', str(tmp_path)))
+        fresh, kept = (ProceduralFrames(world, 4, 3, 28, 42, cache) for cache in ('', str(tmp_path)))
         for _ in range(2):
             a, b = fresh[2], kept[2]
             assert a.name == b.name and np.array_equal(a.rgb, b.rgb) and np.array_equal(a.z_m, b.z_m)
@@ -156,7 +156,7 @@ class TestRendered:
 
     def test_it_ends_after_its_last_frame(self):
         with pytest.raises(IndexError):
-            Rendered('procedural', 4, 3)[3]
+            ProceduralFrames('procedural', 4, 3)[3]
 
     def test_a_set_is_opened_by_its_name_with_its_labels(self, tmp_path: Path):
         config = SetConfig(name='procedural', frames=2, labels=str(tmp_path))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dav2_training.loop.lr_schedule import poly
-from dav2_training.losses import beyond, log_l1, silog
+from dav2_training.losses import log_l1, out_of_range, silog
 
 FLOOR = 1e-6  # the root's own: sqrt(1e-12), which keeps its gradient finite at zero
 
@@ -118,29 +118,29 @@ class TestBeyond:
 
     def test_at_the_limit_nothing_is_lost(self):
         far = torch.ones(1, 3, 4, dtype=torch.bool)
-        assert beyond(torch.full((1, 3, 4), self.LIMIT_M), self.LIMIT_M, far).item() == 0
+        assert out_of_range(torch.full((1, 3, 4), self.LIMIT_M), self.LIMIT_M, far).item() == 0
 
     def test_is_the_mean_logarithm_still_to_go(self):
         predicted_m, far = depths(1, 3, 4), half_valid((1, 3, 4))
         wanted = [math.log(self.LIMIT_M / p) for p in predicted_m[far].tolist()]
-        assert beyond(predicted_m, self.LIMIT_M, far).item() == pytest.approx(sum(wanted) / len(wanted), rel=1e-5)
+        assert out_of_range(predicted_m, self.LIMIT_M, far).item() == pytest.approx(sum(wanted) / len(wanted), rel=1e-5)
 
     def test_pulls_far_pixels_up_and_no_others(self):
         predicted_m, far = depths(1, 3, 4).requires_grad_(), half_valid((1, 3, 4))
-        beyond(predicted_m, self.LIMIT_M, far).backward()
+        out_of_range(predicted_m, self.LIMIT_M, far).backward()
         assert torch.all(predicted_m.grad[far] < 0)
         assert torch.all(predicted_m.grad[~far] == 0)
 
     def test_without_far_pixels_it_is_zero_and_pulls_nowhere(self):
         predicted_m = depths(1, 3, 4).requires_grad_()
-        loss = beyond(predicted_m, self.LIMIT_M, torch.zeros(1, 3, 4, dtype=torch.bool))
+        loss = out_of_range(predicted_m, self.LIMIT_M, torch.zeros(1, 3, 4, dtype=torch.bool))
         loss.backward()
         assert loss.item() == 0
         assert torch.all(predicted_m.grad == 0)
 
     def test_its_gradient_is_that_of_its_value(self):
         predicted_m, far = depths(1, 3, 4, dtype=torch.float64).requires_grad_(), half_valid((1, 3, 4))
-        assert torch.autograd.gradcheck(lambda p: beyond(p, self.LIMIT_M, far), predicted_m)
+        assert torch.autograd.gradcheck(lambda p: out_of_range(p, self.LIMIT_M, far), predicted_m)
 
 
 class TestPoly:

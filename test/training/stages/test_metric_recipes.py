@@ -26,8 +26,8 @@ from dav2_training import config as configs
 from dav2_training.config import AugmentConfig, ConfigError, FitConfig, MetricConfig, SetConfig, Start
 from dav2_training.data import registry
 from dav2_training.data.batch_share import Share
-from dav2_training.data.metric_batches import MetricFeed, in_metres, kb_crop, recolour, rotate
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.metric_batches import MetricBatches, in_metres, kb_crop, recolour, rotate
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.sample import DataError, Sample
 from dav2_training.loop import pretrained
 from dav2_training.loop.validation import on_sets, validator
@@ -57,7 +57,7 @@ class Ramp:
 
 def test_a_crop_has_the_focal_length_that_its_pixels_have() -> None:
     """Between two pixels that show the columns u and v lie (v - u) f'/f pixels, mirrored or not."""
-    batch = MetricFeed(Ramp(), 56, 70, 8, needs_camera=True).make(0, range(8))
+    batch = MetricBatches(Ramp(), 56, 70, 8, needs_camera=True).make(0, range(8))
     assert batch.rgb.shape == (8, 56, 70, 3) and batch.z_m.shape == (8, 56, 70)
     mirrored = 0
     for z_m, f_px in zip(batch.z_m.numpy(), batch.f_px.numpy()):
@@ -69,7 +69,7 @@ def test_a_crop_has_the_focal_length_that_its_pixels_have() -> None:
 
 
 def test_the_same_batch_comes_to_one_process_and_to_two_and_after_a_stop() -> None:
-    feed = MetricFeed(Ramp(), 28, 28, 4, True, AugmentConfig(rotate_deg=1.0, colour_share=0.5), workers=1)
+    feed = MetricBatches(Ramp(), 28, 28, 4, True, AugmentConfig(rotate_deg=1.0, colour_share=0.5), workers=1)
     made = feed(0)
     next(made)
     whole = next(made)
@@ -111,8 +111,11 @@ def test_the_kitti_benchmark_keeps_the_bottom_and_the_middle() -> None:
 
 
 def test_what_is_unknown_or_out_of_range_has_no_influence() -> None:
-    batch = Batch(torch.zeros(1, 2, 3, 3, dtype=torch.uint8), torch.tensor([[[2.0, 3.0, np.nan], [1e-4, 90, np.inf]]]),
-                  torch.zeros(1))  # fmt: skip
+    batch = MetricBatch(
+        torch.zeros(1, 2, 3, 3, dtype=torch.uint8),
+        torch.tensor([[[2.0, 3.0, np.nan], [1e-4, 90, np.inf]]]),
+        torch.zeros(1),
+    )
     predicted_m = torch.full((1, 2, 3), 5.0, requires_grad=True)
 
     class Fixed(torch.nn.Linear):

@@ -19,7 +19,7 @@ from dav2_ros.camera import Camera
 from dav2_ros.evaluation.da2k import judge_picture
 from dav2_training import config as configs
 from dav2_training.assets import robot_bag
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 from dav2_training.stages.ablation import MIN_DISTANCE_RATIO, PAIRS_PER_PICTURE, STAGES, draw_pairs
 from dav2_training.stages.pseudo_label import PseudoLabelConfig
 from dav2_training.stages.teacher import TeacherConfig
@@ -28,7 +28,7 @@ CONFIGS = Path(__file__).parents[3] / 'config' / 'training' / 'proof'
 
 
 def test_pairs_are_clearly_apart_and_the_truth_orders_all_of_them():
-    sample = Rendered('shifted', 5, 1, 56, 84)[0]
+    sample = ProceduralFrames('shifted', 5, 1, 56, 84)[0]
     picture = draw_pairs(sample, 0)
     assert len(picture.pairs) == PAIRS_PER_PICTURE
     for pair in picture.pairs:

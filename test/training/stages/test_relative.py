@@ -17,7 +17,7 @@ from dav2_ros.network.presets import PRESETS
 from dav2_ros.network.vit import VisionTransformer
 from dav2_training.config import ConfigError, FitConfig, SetConfig, Start
 from dav2_training.data.augment import StrongAugmentConfig
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 from dav2_training.data.relative_batches import RelativeBatch, RelativeBatches
 from dav2_training.loop import pretrained
 from dav2_training.loop.validation import normalise
@@ -141,7 +141,7 @@ def renamed(file: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def mixed_batch() -> RelativeBatch:
-    frames = Rendered('procedural', 3, 8, 28, 42)
+    frames = ProceduralFrames('procedural', 3, 8, 28, 42)
     return RelativeBatches(
         28, 42, 6, truth=frames, pseudo=frames, labelled=2, strong=StrongAugmentConfig(cutmix_share=1.0)
     ).make(0, range(6))
@@ -203,7 +203,7 @@ class TestObjective:
 class TestValidation:
     def test_who_knows_inverse_depth_up_to_scale_and_shift_is_perfect(self) -> None:
         held_out = (SetConfig(name='procedural', seed=9, frames=5),)
-        frames = RelativeBatches(28, 42, 8, truth=Rendered('procedural', 9, 5, 28, 42), labelled=8, seed=77)
+        frames = RelativeBatches(28, 42, 8, truth=ProceduralFrames('procedural', 9, 5, 28, 42), labelled=8, seed=77)
 
         class Oracle(torch.nn.Linear):
             def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -21,7 +21,7 @@ import yaml
 
 from dav2_ros.models import checkpoints
 from dav2_training.config import FitConfig, SetConfig
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 from dav2_training.data.pseudo import label_file
 from dav2_training.loop.checkpoints import plain
 from dav2_training.stages import pseudo_label, student, teacher
@@ -130,7 +130,7 @@ class TestChain:
     def test_a_label_is_what_the_teacher_says_of_the_picture(self, chain: Place) -> None:
         loaded = checkpoints.load(chain.root / 'teacher' / 'teacher.safetensors')
         network = checkpoints.build(loaded)
-        for sample in (Rendered('shifted', 4, 23, 28, 42)[i] for i in (0, 7, 22)):
+        for sample in (ProceduralFrames('shifted', 4, 23, 28, 42)[i] for i in (0, 7, 22)):
             from dav2_ros.image.resize import ResizePlan
 
             with torch.no_grad():

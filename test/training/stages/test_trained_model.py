@@ -22,7 +22,7 @@ from dav2_ros.models import checkpoints, registry
 from dav2_ros.models.info import ModelError, ModelInfo, read_facts
 from dav2_training import export
 from dav2_training.config import FitConfig
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.loop.fit import fit
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ RELATIVE = ModelInfo('order', 'vitt', 'relative', train_size=56, license='Apache
 def trained(out: Path, info: ModelInfo | None) -> Path:
     """Leave what the loop leaves after two steps of no meaning."""
     network = random_network(info.max_depth_m if info else None)
-    batch = Batch(torch.zeros(1, 3, 28, 28), torch.ones(1, 28, 28), torch.ones(1))
+    batch = MetricBatch(torch.zeros(1, 3, 28, 28), torch.ones(1, 28, 28), torch.ones(1))
     config = FitConfig(steps=2, batch=1, precision='32-true', accelerator='cpu', tensorboard=False)
     fit(
         network,

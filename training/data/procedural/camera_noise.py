@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of cameras."""
+"""Add the faults of cameras to rendered pictures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where cameras stand in scenes, and through what lens they look."""
+"""Draw where cameras stand in scenes, and through what lens they look."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Clips of procedural scenes with exact depth, as a cheap camera records them: what is judged over time needs them.
+"""Render clips of procedural scenes with exact depth, as a cheap camera records them.
 
     for frame, truth in Clip('still', index=3).frames():
         ...
 
 The faults that change from frame to frame are those that make depth flicker: noise, the hunting of automatic exposure,
-and jpeg. The rest of the camera (sensor.py) stays as it is for a whole clip and changes nothing over time.
+and jpeg. The rest of the camera (camera_noise.py) stays as it is for a whole clip and changes nothing over time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Composition of random scenes: rooms, corridors, streets, open ground, and the things that stand in them.
+"""Compose random scenes: rooms, corridors, streets, open ground, and the objects that stand in them.
 
 Sizes are those of real things (a door is 2 m high, a table 0.75 m), because a single camera can only know metres from
 things whose size it knows.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes as another world would photograph them: what "real" pictures are to the procedural, "synthetic" ones.
+"""Render scenes as another world would photograph them: "real" pictures to the procedural "synthetic" ones.
 
     ShiftedScenes(seed=1).batch(range(8))  # as ProceduralScenes: pictures, exact depth for judging only, focal lengths
 
@@ -24,7 +24,7 @@ from dav2_training.data.procedural.camera_poses import View, random_view, reach
 from dav2_training.data.procedural.compose import compose
 from dav2_training.data.procedural.objects import colour
 from dav2_training.data.procedural.procedural import one_thread
-from dav2_training.data.procedural.renderer import Batch, render
+from dav2_training.data.procedural.renderer import MetricBatch, render
 from dav2_training.data.procedural.scene import Material, Scene
 from dav2_training.data.procedural.textures import PATTERNS
 
@@ -40,7 +40,7 @@ class ShiftedScenes:
     width: int = 224
     shift: float = 1.0
 
-    def batch(self, indices: Sequence[int]) -> Batch:
+    def batch(self, indices: Sequence[int]) -> MetricBatch:
         """Render the frames with these numbers."""
         frames = []
         with one_thread():
@@ -49,9 +49,9 @@ class ShiftedScenes:
                 view = hold_carelessly(random_view(self.seed, index), self.shift, rng)
                 scene = compose(self.seed, index, None, reach(view))
                 frame = render([repaint(scene, self.shift, rng)], [view], self.height, self.width)
-                taken = torch.from_numpy(take(frame.rgb[0].numpy(), self.shift, rng))
+                taken = torch.from_numpy(photograph(frame.rgb[0].numpy(), self.shift, rng))
                 frames.append((taken[None], frame.z_m, frame.f_px))
-        return Batch(*(torch.cat(parts) for parts in zip(*frames)))
+        return MetricBatch(*(torch.cat(parts) for parts in zip(*frames)))
 
 
 def hold_carelessly(view: View, shift: float, rng: np.random.Generator) -> View:
@@ -88,7 +88,7 @@ def repaint(scene: Scene, shift: float, rng: np.random.Generator) -> Scene:
     )
 
 
-def take(rgb: np.ndarray, shift: float, rng: np.random.Generator) -> np.ndarray:
+def photograph(rgb: np.ndarray, shift: float, rng: np.random.Generator) -> np.ndarray:
     """Take a picture (H, W, 3) uint8 with a poor camera: colour cast, motion, noise, JPEG."""
     x = rgb.astype(np.float32) / 255
     x = np.clip(x * np.exp(rng.normal(0, 0.25 * shift, 3)).astype(np.float32), 0, 1) ** math.exp(

@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural frames as a data set with a beginning and an end, rendered when first asked for and kept on disk.
+"""Render a fixed number of procedural frames as a data set, each when first asked for, kept on disk.
 
-Rendered('procedural', seed=1, frames=4096, height=168, width=224, cache='out/frames')[0].z_m
+ProceduralFrames('procedural', seed=1, frames=4096, height=168, width=224, cache='out/frames')[0].z_m
 """
 
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.files.atomic import written_beside
 from dav2_training.data.procedural.domain_shift import ShiftedScenes
 from dav2_training.data.procedural.procedural import ProceduralScenes
 from dav2_training.data.sample import DataError, Sample
@@ -25,7 +25,7 @@ WORLDS = {'procedural': ProceduralScenes, 'shifted': ShiftedScenes, 'varied': Va
 
 
 @dataclass(frozen=True)
-class Rendered:
+class ProceduralFrames:
     """Frames 0 to `frames` of one world and seed, a DepthSet with exact metres."""
 
     world: str
@@ -61,9 +61,6 @@ class Rendered:
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f'{path} is damaged ({error}): delete it, and it is rendered again.') from error
         rgb, z_m, f_px = self._render(index)
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f'.{os.getpid()}.part')  # of this process: others may render the same frame
-        with beside.open('wb') as file:
-            np.savez(file, rgb=rgb, z_m=z_m, f_px=np.float32(f_px))
-        os.replace(beside, path)
+        with written_beside(path) as part:
+            np.savez(part, rgb=rgb, z_m=z_m, f_px=np.float32(f_px))
         return rgb, z_m, f_px

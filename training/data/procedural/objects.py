@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Things that stand in scenes, in the sizes of real ones."""
+"""Add objects to scenes, in the sizes of real ones."""
 
 from __future__ import annotations
 

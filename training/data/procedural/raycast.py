@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Batched ray casting of simple solids in torch, on CPU or GPU, with exact Z depth.
+"""Cast rays at simple solids in batches, in PyTorch, on CPU or GPU, with exact Z depth.
 
 World: metres, z up. Camera: x right, y down, z forward (REP 103 optical). A pixel's ray has z = 1 in the camera, so the
 parameter t at which it meets a surface *is* the Z depth, without any conversion.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From scenes and views to pictures with exact depth: surfaces, textures, one lamp and its shadows, sky, haze."""
+"""Render scenes with exact depth: surfaces, textures, one lamp and its shadows, sky, haze."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SKY_M = 600.0  # beyond this Z outdoors there is only sky: the ground's edge at 
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class MetricBatch:
     """B rendered frames."""
 
     rgb: Tensor  # (B, H, W, 3) uint8
@@ -154,7 +154,7 @@ def light_on(scenes: list[Scene], point: Tensor, normal: Tensor, on_solid: Tenso
     return ambient * contact * (0.85 + 0.15 * normal[:, 2]) + (1.0 - ambient) * facing * falloff
 
 
-def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: int, device: str = 'cpu') -> Batch:
+def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: int, device: str = 'cpu') -> MetricBatch:
     """Cast one ray per pixel; returns sRGB-like pictures without the sensor's faults."""
     scenes = list(scenes)
     f_px, origin, direction = camera_rays(views, height, width, device)
@@ -186,4 +186,4 @@ def render(scenes: Sequence[Scene], views: Sequence[View], height: int, width: i
     image = torch.where(sky[:, None], sky_colour(scenes, direction), image)
     z_m = torch.where(sky, torch.inf, z_m)
     rgb = image.transpose(1, 2).reshape(len(scenes), height, width, 3).clamp(0, 1).pow_(1 / 2.2)
-    return Batch((rgb * 255).round_().to(torch.uint8), z_m.reshape(len(scenes), height, width), f_px)
+    return MetricBatch((rgb * 255).round_().to(torch.uint8), z_m.reshape(len(scenes), height, width), f_px)

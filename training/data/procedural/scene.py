@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A scene as plain lists of solids and their materials: what composition fills and the renderer reads."""
+"""Describe a scene as plain lists of solids and their materials: composition fills, the renderer reads them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tileable grey patterns of known physical size, with mip levels: what procedural surfaces are painted with."""
+"""Make tileable grey patterns of known physical size, with mip levels, to paint procedural surfaces."""
 
 from __future__ import annotations
 

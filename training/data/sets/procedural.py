@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from dav2_training import config
-from dav2_training.data.procedural.frame_cache import WORLDS, Rendered
+from dav2_training.data.procedural.frame_cache import WORLDS, ProceduralFrames
 from dav2_training.data.registry import SetInfo, refuse
 from dav2_training.data.sample import DataError, Sample
 
@@ -55,7 +55,7 @@ class ProceduralSet:
         seed = scenes.seed + SEED_STEP * self.INFO.splits.index(split)
         cache = str(root) if scenes.keep else ''
         frames = scenes.frames.get(split, 0)
-        self.frames = Rendered(scenes.world, seed, frames, scenes.height, scenes.width, cache)
+        self.frames = ProceduralFrames(scenes.world, seed, frames, scenes.height, scenes.width, cache)
 
     def __len__(self) -> int:
         return len(self.frames)

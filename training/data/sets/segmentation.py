@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read pictures with a class per pixel, to transfer the encoder to segmentation.
 
-    segmentation.open_set('cityscapes', '/data/cityscapes', 'train')[0].labels  # (1024, 2048) uint8, 255 unlabelled
+segmentation.open_set('cityscapes', '/data/cityscapes', 'train')[0].labels  # (1024, 2048) uint8, 255 unlabelled
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import typer
 
-from dav2_training.data.procedural.frame_cache import Rendered
+from dav2_training.data.procedural.frame_cache import ProceduralFrames
 
 FRAMES = {'training': range(64), 'validation': range(64, 80)}
 SKY = 8  # class; 1 to 7 are distances, 0 would be "other"
@@ -34,7 +34,7 @@ def main(
     width: Annotated[int, typer.Option(help='Of each picture.')] = 112,
 ) -> None:
     """Write the pictures and their classes."""
-    frames = Rendered('procedural', 31, 80, height, width)
+    frames = ProceduralFrames('procedural', 31, 80, height, width)
     for folder, numbers in FRAMES.items():
         for kind in ('images', 'annotations'):
             (out / kind / folder).mkdir(parents=True, exist_ok=True)

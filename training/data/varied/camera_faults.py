@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of cameras, for a whole batch at once: exposure, white balance, vignette, blur, noise, JPEG.
+"""Apply the faults of cameras to a whole batch at once: exposure, white balance, vignette, blur, noise, JPEG.
 
 A frame that is drawn again is taken by another camera.
 """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes by number, each with views of it: all that a CPU has to do for a frame."""
+"""Compose scenes by number, each with views of it: all that a CPU has to do for a frame."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames in the memory of the device that learns: rendered once, drawn a few times, each time through another camera.
+"""Keep frames in the memory of the device that learns: rendered once, drawn a few times through other cameras.
 
 Processes compose scenes ahead of time; a thread takes what they send, so that the loop never waits while the buffer
 holds enough.
@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from dav2_training.config import ConfigError
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.varied.compose import compose
 from dav2_training.data.varied.render import Packed, pack, render
 
@@ -124,14 +124,14 @@ class FrameBuffer:
         self.made += len(packed)
         return len(packed)
 
-    def draw(self, count: int, shape: Shape, generator: torch.Generator, zoom: float = 1.5) -> Batch:
+    def draw(self, count: int, shape: Shape, generator: torch.Generator, zoom: float = 1.5) -> MetricBatch:
         """Draw frames: mirrored or not, cut anywhere and enlarged up to `zoom` times, at the shape that is wanted."""
         device = self.device
 
         def rand(*size: int) -> Tensor:
             return torch.rand(*size, generator=generator, device=device)
 
-        which = (rand(count) * self.filled).long()
+        which = (rand(count) * self.filled).long().clamp_max(self.filled - 1)
         nearer = torch.where(rand(count) < 0.5, 1.0, zoom ** rand(count))
         wide, high = shape.of_width / nearer, shape.of_height / nearer
         mirror = torch.where(rand(count) < 0.5, -1.0, 1.0)
@@ -146,4 +146,4 @@ class FrameBuffer:
         z_m = torch.where(z_m >= 5e4, torch.inf, z_m)
         fx, fy = shape.width / (self.width * wide), shape.height / (self.height * high)
         rgb = rgb.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-        return Batch(rgb, z_m, self.f_px[which] * (fx * fy).sqrt())
+        return MetricBatch(rgb, z_m, self.f_px[which] * (fx * fy).sqrt())

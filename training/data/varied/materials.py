@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What surfaces are made of: a pattern of the atlas in two colours, how it shines, and whether it gives light."""
+"""Choose what surfaces are made of: an atlas pattern in two colours, how it shines, whether it gives light."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""People and animals of many builds, standing, walking and sitting."""
+"""Place people and animals of many builds, standing, walking and sitting."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ray casting of turned boxes, cylinders, ellipsoids and foliage in torch: the reference of the CUDA kernel.
+"""Cast rays at turned boxes, cylinders, ellipsoids and foliage in torch: the reference of the CUDA kernel.
 
 Every primitive is a unit shape (-1..1) under an affine map. A ray is brought into the unit frame, where its parameter t
 stays what it was; a pixel's ray has z = 1 in the camera, so t *is* the Z depth. World: metres, z up.

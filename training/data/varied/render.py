@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From composed scenes to clean pictures with exact Z depth, many frames at once.
+"""Render composed scenes to clean pictures with exact Z depth, many frames at once.
 
 The rays are cast by ray_kernel.py; here is the rest: surfaces, patterns, two lamps and shadows, what shines, sky, haze.
 """
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dav2_training.data.procedural.raycast import Rays, leave_room
-from dav2_training.data.procedural.renderer import SKY_M, Batch
+from dav2_training.data.procedural.renderer import SKY_M, MetricBatch
 from dav2_training.data.varied import atlas, primitives
 from dav2_training.data.varied.compose import Composed
 from dav2_training.data.varied.primitives import BOX, CYLINDER, ROW
@@ -208,7 +208,7 @@ def shade(f: _Frames, t_m: Tensor, index: Tensor, face: Tensor, sky: Tensor) -> 
 
 
 @torch.no_grad()
-def render(packed: Packed, height: int, width: int, device: str = 'cpu') -> Batch:
+def render(packed: Packed, height: int, width: int, device: str = 'cpu') -> MetricBatch:
     """Cast one ray per pixel; returns sRGB-like pictures without the camera's faults."""
     f = _to(packed, height, width, device)
     rays = Rays(tuple(f.origin[..., None].unbind(1)), tuple(f.direction.unbind(1)))
@@ -223,4 +223,4 @@ def render(packed: Packed, height: int, width: int, device: str = 'cpu') -> Batc
     rgb = image.clamp(0, 1).pow(1 / 2.2).mul_(255).round_().to(torch.uint8)
     rgb = rgb.movedim(1, 2).reshape(len(packed), height, width, 3)
     z_m = torch.where(sky, torch.inf, t_m).reshape(len(packed), height, width)
-    return Batch(rgb, z_m, f.f_px)
+    return MetricBatch(rgb, z_m, f.f_px)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from dav2_training.data.procedural.procedural import one_thread
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.varied.camera_faults import take
 from dav2_training.data.varied.compose import compose
 from dav2_training.data.varied.render import pack, render
@@ -25,7 +25,7 @@ class VariedScenes:
     width: int = 336
     kind: str | None = None  # one of compose.KINDS, or all of them
 
-    def batch(self, indices: Sequence[int]) -> Batch:
+    def batch(self, indices: Sequence[int]) -> MetricBatch:
         """Render the frames with these numbers, one after the other."""
         frames = []
         with one_thread():
@@ -33,4 +33,4 @@ class VariedScenes:
                 clean = render(pack([compose(self.seed, index, 1, self.kind)]), self.height, self.width)
                 generator = torch.Generator().manual_seed((self.seed << 24) + index)
                 frames.append((take(clean.rgb, generator), clean.z_m, clean.f_px))
-        return Batch(*(torch.cat(parts) for parts in zip(*frames)))
+        return MetricBatch(*(torch.cat(parts) for parts in zip(*frames)))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What stands outdoors, in the sizes of real things: vehicles, trees, poles, fences, benches, houses."""
+"""Place what stands outdoors, in the sizes of real things: vehicles, trees, poles, fences, benches, houses."""
 
 from __future__ import annotations
 

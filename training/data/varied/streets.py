@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes outdoors: streets as a car, a walker and a small robot see them, roads, parks, yards."""
+"""Compose scenes outdoors: streets as a car, a walker and a small robot see them, roads, parks, yards."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A scene as tables of numbers: what composition fills and the renderer reads. Nothing of it is a Python object."""
+"""Hold a scene as tables of numbers, which composition fills and the renderer reads: nothing is a Python object."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One process's part of a timed training: weights and their average, a step, what is kept and resumed."""
+"""Hold one process's part of a timed training: weights and their average, a step, what is kept and resumed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from dav2_ros.models.info import ModelInfo
 from dav2_training import export
 from dav2_training.config import ConfigError, MetricConfig, TimedConfig
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.loop import checkpoints
 from dav2_training.loop.fit import LOST_IN_A_ROW, parameter_groups
 from dav2_training.loop.lr_schedule import warm_cosine
 
 
-class Average:
+class WeightAverage:
     """An exponential moving average of weights: what is judged and kept. It follows fast at first."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -49,7 +49,7 @@ class Average:
 
 
 class _Applied:
-    def __init__(self, average: Average) -> None:
+    def __init__(self, average: WeightAverage) -> None:
         self.average = average
 
     def __enter__(self) -> None:
@@ -62,11 +62,11 @@ class _Applied:
 
 
 @dataclass(eq=False)
-class Progress:
+class TrainingProgress:
     """How far a run is, and what it has seen."""
 
     step: int = 0
-    elapsed_s: float = 0.0  # of all sittings
+    elapsed_s: float = 0.0  # of all sessions
     drawn: int = 0
     rendered: int = 0
     batch: int = 0
@@ -74,12 +74,12 @@ class Progress:
 
 
 @dataclass(eq=False)
-class Sitting:
+class TimedSession:
     """One process's part of a run."""
 
     network: nn.Module
     config: MetricConfig
-    loss: Callable[[nn.Module, Batch], Tensor]
+    loss: Callable[[nn.Module, MetricBatch], Tensor]
     info: ModelInfo
     out: Path
     device: str
@@ -87,23 +87,23 @@ class Sitting:
     model: nn.Module | None = None  # the network, perhaps compiled
     stopped: bool = False
     lost: int = 0
-    before_s: float = 0.0  # of the sittings before this one
+    before_s: float = 0.0  # of the sessions before this one
 
     def __post_init__(self) -> None:
         self.timed: TimedConfig = self.config.timed
         self.network.to(self.device)
         _last_layer_in_float32(self.network)
         self.model = _compiled(self.network, self) if self.timed.compile else self.network
-        self.average = Average(self.network, self.timed.ema)
+        self.average = WeightAverage(self.network, self.timed.ema)
         fused = self.device != 'cpu'
         groups = parameter_groups(self.network, self.config.fit)
         self.optimizer = torch.optim.AdamW(groups, betas=self.config.fit.betas, fused=fused)
-        self.progress = Progress(batch=self.config.fit.batch)
+        self.progress = TrainingProgress(batch=self.config.fit.batch)
         self.facts = checkpoints.plain(dataclasses.asdict(self.config))
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of all sittings until now."""
+        """Return the seconds of all sessions until now."""
         return self.before_s + time.monotonic() - self.began
 
     @property
@@ -131,7 +131,7 @@ class Sitting:
                 self.average.weights = {name: state['network'][name].float() for name in self.average.weights}
                 self.average.updates = state['step']
                 self.optimizer.load_state_dict(state['optimizer'])
-                self.progress = Progress(**state['progress'])
+                self.progress = TrainingProgress(**state['progress'])
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             raise ConfigError(f'{path} is not a whole checkpoint of this kind: move it away to start anew.') from error
         if changed:
@@ -154,7 +154,7 @@ class Sitting:
         notes = {'steps': self.progress.step, 'config': json.dumps(self.facts)}
         return export.write(export.Trained(weights, self.info, notes), self.out / f'{self.info.name}.safetensors')
 
-    def learn(self, batch: Batch) -> tuple[float, float]:
+    def learn(self, batch: MetricBatch) -> tuple[float, float]:
         """Do one step; return its loss and its gradient's norm. Raises ConfigError where nothing is learnt any more."""
         rate = warm_cosine(self.elapsed_s / self.total_s, self.timed.warm_up)
         for group in self.optimizer.param_groups:
@@ -178,7 +178,7 @@ class Sitting:
 
 
 def _lasting(settings: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a configuration what sittings may change: how long, and how often it tells."""
+    """Leave out of a configuration what sessions may change: how long, and how often it tells."""
     timed = {k: v for k, v in settings['timed'].items() if k not in ('minutes', 'finish_s', 'judge_every_s', 'compile')}
     return {**settings, 'timed': timed}
 
@@ -195,14 +195,14 @@ def _last_layer_in_float32(network: nn.Module) -> None:
     layer.forward = in_float32
 
 
-def _compiled(network: nn.Module, sitting: Sitting) -> nn.Module:
+def _compiled(network: nn.Module, session: TimedSession) -> nn.Module:
     try:
         model = torch.compile(network, dynamic=False)
-        config = sitting.config
-        with torch.autocast(sitting.device.partition(':')[0], torch.bfloat16):
-            model(torch.zeros(2, 3, config.height, config.width, device=sitting.device)).mean().backward()
+        config = session.config
+        with torch.autocast(session.device.partition(':')[0], torch.bfloat16):
+            model(torch.zeros(2, 3, config.height, config.width, device=session.device)).mean().backward()
         network.zero_grad(set_to_none=True)
         return model
     except Exception as error:  # whatever a compiler raises: the network runs without it
-        sitting.say(f'torch.compile does not work here, going on without: {" ".join(str(error).split())[:200]}')
+        session.say(f'torch.compile does not work here, going on without: {" ".join(str(error).split())[:200]}')
         return network

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judge models on a folder of photographs with measured depth, in the files of several public sets side by side.
+"""Evaluate models on a folder of photographs with measured depth, in the files of several public sets side by side.
 
     dav2-train photos FOLDER vitt-procedural out/gpu/vitt-varied.safetensors
 
@@ -184,7 +184,7 @@ def main(
     size: Annotated[int, typer.Option(help="Short side of the network's input; 0: as trained.")] = 0,
     json_to: Annotated[Optional[Path], typer.Option('--json', help='Write every picture as JSON.')] = None,  # noqa: UP045
 ) -> None:
-    """Judge models on photographs with measured depth: as they are, and with the median made right."""
+    """Evaluate models on photographs with measured depth: as they are, and with the median made right."""
     found = {model: judge(folder, model, size) for model in models}
     print('\n'.join(table(found)))
     if json_to:

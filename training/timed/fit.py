@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Training that is given a time instead of a number of steps, on varied scenes that its own device renders.
+"""Train for a given time instead of a number of steps, on varied scenes that its own device renders.
 
     dav2-train metric config/training/vitt_procedural_gpu.yaml --out out/gpu --minutes 9
 
@@ -13,8 +13,6 @@ are over.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import pickle
 import signal
 import time
@@ -27,15 +25,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dav2_ros.files.atomic import write_json
 from dav2_ros.models.info import ModelInfo
 from dav2_training.config import MetricConfig, TimedConfig
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.varied.camera_faults import take
 from dav2_training.data.varied.frame_buffer import ComposedScenes, FrameBuffer, SceneQueue, Shape
 from dav2_training.data.varied.ray_kernel import caster_for
 from dav2_training.evaluation.held_out import HELD_OUT_SEED
-from dav2_training.sitting import Sitting
-from dav2_training.timed_judge import Judgement, judge, procedural_frames, varied_frames
+from dav2_training.timed.evaluation import TimedScore, procedural_frames, score_network, varied_frames
+from dav2_training.timed.session import TimedSession
 
 TELL_S = 2.0  # between lines of the log
 SMALLEST_BATCH = 4
@@ -54,9 +53,43 @@ def shapes(config: MetricConfig) -> tuple[tuple[float, bool, Shape], ...]:
     return ((rest, False, Shape(h, w)), *some)
 
 
-def _learn_until_the_end(sitting: Sitting, scenes: SceneQueue, judge_now: Callable[[], None]) -> None:
+def _step(
+    session: TimedSession, buffer: FrameBuffer, shape: Shape, generator: torch.Generator
+) -> tuple[float, float] | None:
+    """Draw and learn; None where memory was not enough, and steps are smaller from here on."""
+    p = session.progress
+    try:
+        batch = buffer.draw(p.batch, shape, generator, session.timed.zoom)
+        return session.learn(dataclasses.replace(batch, rgb=take(batch.rgb, generator)))
+    except torch.OutOfMemoryError:
+        if p.batch <= SMALLEST_BATCH:
+            raise
+    p.batch //= 2
+    session.optimizer.zero_grad(set_to_none=True)
+    torch.cuda.empty_cache()
+    session.say(f'Out of memory: {p.batch} frames a step from here on.')
+    return None
+
+
+def _render(
+    session: TimedSession, scenes: SceneQueue, buffers: dict[bool, FrameBuffer], owed: float
+) -> tuple[int, float]:
+    """Render composed scenes into their buffers, `owed` frames or what is there; return how many, and seconds."""
+    t, rendered, passed_s = session.timed, 0, 0.0
+    while rendered < owed and not session.stopped and session.elapsed_s < session.total_s:
+        composed = scenes.get(wait=buffers[False].filled < min(t.fill, t.buffer))
+        if composed is None:
+            break
+        started_s = time.monotonic()
+        rendered += buffers[composed[0]].fill(composed[1])
+        passed_s += time.monotonic() - started_s
+    session.progress.rendered += rendered
+    return rendered, passed_s
+
+
+def _learn_until_the_end(session: TimedSession, scenes: SceneQueue, judge_now: Callable[[], None]) -> None:
     """Render, draw and learn until the time is over or somebody stops it."""
-    config, t, p, device = sitting.config, sitting.timed, sitting.progress, sitting.device
+    config, t, p, device = session.config, session.timed, session.progress, session.device
     buffers = {False: FrameBuffer(t.buffer, config.height, config.width, device),
                True: FrameBuffer(max(1, t.panoramas), t.panorama_height, t.panorama_width, device)}  # fmt: skip
     generator = torch.Generator(device=device).manual_seed(config.fit.seed + 7919 * p.step)
@@ -65,71 +98,61 @@ def _learn_until_the_end(sitting: Sitting, scenes: SceneQueue, judge_now: Callab
     share = np.array([each[0] for each in kinds])
     started, told, judged, kept = time.monotonic(), time.monotonic(), time.monotonic(), p.drawn
     rendered_s = 0.0
-    while not sitting.stopped and sitting.elapsed_s < sitting.total_s:
-        while owed > 0 and not sitting.stopped and sitting.elapsed_s < sitting.total_s:
-            made = scenes.get(wait=buffers[False].filled < min(t.fill, t.buffer))
-            if made is None:
-                break
-            at = time.monotonic()
-            count = buffers[made[0]].fill(made[1])
-            rendered_s += time.monotonic() - at
-            owed, p.rendered = owed - count, p.rendered + count
-        owed = min(owed, 4.0 * p.batch)
+    while not session.stopped and session.elapsed_s < session.total_s:
+        rendered, passed_s = _render(session, scenes, buffers, owed)
+        owed, rendered_s = min(owed - rendered, 4.0 * p.batch), rendered_s + passed_s
         _, panorama, shape = kinds[rng.choice(len(kinds), p=share / share.sum())]
         buffer = buffers[panorama] if buffers[panorama].filled else buffers[False]
         shape = shape if buffer is buffers[panorama] else kinds[0][2]
         if not buffer.filled:
             continue
-        try:
-            batch = buffer.draw(p.batch, shape, generator, t.zoom)
-            value, norm = sitting.learn(dataclasses.replace(batch, rgb=take(batch.rgb, generator)))
-        except torch.OutOfMemoryError:
-            if p.batch <= SMALLEST_BATCH:
-                raise
-            p.batch //= 2
-            sitting.optimizer.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-            sitting.say(f'Out of memory: {p.batch} frames a step from here on.')
+        learnt = _step(session, buffer, shape, generator)
+        if learnt is None:
             continue
+        value, norm = learnt
         p.drawn, owed = p.drawn + p.batch, owed + p.batch / t.uses
         now = time.monotonic()
         if now - told > TELL_S:
-            rate, lr = (p.drawn - kept) / (now - told), sitting.optimizer.param_groups[0]['lr']
-            with (sitting.out / 'log.csv').open('a') as file:
+            rate, lr = (p.drawn - kept) / (now - told), session.optimizer.param_groups[0]['lr']
+            with (session.out / 'log.csv').open('a') as file:
                 file.write(
-                    f'{p.step},{sitting.elapsed_s:.1f},{value:.5f},{norm:.4f},{lr:.3e},{rate:.1f},{p.rendered}\n'
+                    f'{p.step},{session.elapsed_s:.1f},{value:.5f},{norm:.4f},{lr:.3e},{rate:.1f},{p.rendered}\n'
                 )
             told, kept = now, p.drawn
         if now - judged > t.judge_every_s:
-            sitting.keep()
+            session.keep()
             judge_now()
             rate = f'{p.drawn / (now - started):.0f} frames/s learnt, {p.rendered / (now - started):.0f} rendered'
-            sitting.say(
+            session.say(
                 f'step {p.step}: loss {value:.4f}, {rate}, {100 * rendered_s / (now - started):.0f} % rendering'
             )
             judged = time.monotonic()
 
 
-def _final(sitting: Sitting, until: float) -> dict[str, Any]:
+def _final(session: TimedSession, until: float) -> dict[str, Any]:
     """Judge the averaged weights on held-out frames of both generators."""
-    config, found = sitting.config, {}
+    config, found = session.config, {}
     n = config.validation_frames or 64
     sets = {
-        'varied': lambda: varied_frames(HELD_OUT_SEED, n, config.height, config.width, sitting.device),
-        'procedural': lambda: procedural_frames(HELD_OUT_SEED, n, sitting.device),
+        'varied': lambda: varied_frames(HELD_OUT_SEED, n, config.height, config.width, session.device),
+        'procedural': lambda: procedural_frames(HELD_OUT_SEED, n, session.device),
     }
-    with sitting.average.applied():
+    with session.average.applied():
         for name, make in sets.items():
             if time.monotonic() < until:
-                result = judge(sitting.network, make(), config, edges=n // 4, until=until)
+                result = score_network(session.network, make(), config, edges=n // 4, until=until)
                 if result:
                     found[name] = dataclasses.asdict(result)
-                    sitting.say(f'held-out {name}, {result.frames} frames: {result.line()}')
+                    session.say(f'held-out {name}, {result.frames} frames: {result.line()}')
     return found
 
 
 def train(
-    network: nn.Module, config: MetricConfig, loss: Callable[[nn.Module, Batch], Tensor], info: ModelInfo, out: Path
+    network: nn.Module,
+    config: MetricConfig,
+    loss: Callable[[nn.Module, MetricBatch], Tensor],
+    info: ModelInfo,
+    out: Path,
 ) -> Path:
     """Train for the configured minutes and write the runtime's safetensors. Raises ConfigError."""
     began, t = time.monotonic(), config.timed
@@ -141,18 +164,18 @@ def train(
     every = t.panorama_every if t.panorama_share else 0
     scenes = ComposedScenes(config.scenes_seed, _unseen(out, t), t.scenes, t.views, every)
     with SceneQueue(scenes, config.workers) as queue:  # its processes begin before there is a GPU in this one
-        sitting = Sitting(network, config, loss, info, out, 'cuda' if on_gpu else 'cpu', began)
-        sitting.resume()
-        with _stopped_by_signals(sitting):
-            return _sit(sitting, queue)
+        session = TimedSession(network, config, loss, info, out, 'cuda' if on_gpu else 'cpu', began)
+        session.resume()
+        with _stopped_by_signals(session):
+            return _run(session, queue)
 
 
 @contextmanager
-def _stopped_by_signals(sitting: Sitting) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end a sitting as the end of its time does."""
+def _stopped_by_signals(session: TimedSession) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end a session as the end of its time does."""
 
     def stop(number: int, frame: object) -> None:
-        sitting.stopped = True
+        session.stopped = True
 
     try:
         before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
@@ -166,7 +189,7 @@ def _stopped_by_signals(sitting: Sitting) -> Iterator[None]:
 
 
 def _unseen(out: Path, t: TimedConfig) -> int:
-    """Return the number of a scene that no sitting before has composed, so that a resumed run sees new ones."""
+    """Return the number of a scene that no earlier session has composed, so that a resumed run sees new ones."""
     try:
         state = torch.load(out / 'last.pt', map_location='cpu', weights_only=True, mmap=True)
         return int(state['progress']['rendered']) // max(1, t.views) + 1_000_000
@@ -174,43 +197,37 @@ def _unseen(out: Path, t: TimedConfig) -> int:
         return 0
 
 
-def _sit(sitting: Sitting, queue: SceneQueue) -> Path:
-    config, p = sitting.config, sitting.progress
-    name = torch.cuda.get_device_name() if sitting.device != 'cpu' else 'CPU'
-    sitting.say(f'{name}, rays by {caster_for(sitting.device).name}, {config.workers} processes compose scenes')
+def _run(session: TimedSession, queue: SceneQueue) -> Path:
+    config, p = session.config, session.progress
+    name = torch.cuda.get_device_name() if session.device != 'cpu' else 'CPU'
+    session.say(f'{name}, rays by {caster_for(session.device).name}, {config.workers} processes compose scenes')
     count = min(64, config.validation_frames or 64)
-    watched = varied_frames(config.validation_seed, count, config.height, config.width, sitting.device)
+    watched = varied_frames(config.validation_seed, count, config.height, config.width, session.device)
 
-    def judge_now() -> Judgement | None:
-        with sitting.average.applied():
-            result = judge(sitting.network, watched, config)
+    def judge_now() -> TimedScore | None:
+        with session.average.applied():
+            result = score_network(session.network, watched, config)
         if result:
-            sitting.say(f'step {sitting.progress.step}, validation: {result.line()}')
-            sitting.progress.judged.append({'step': sitting.progress.step, 'elapsed_s': sitting.elapsed_s,
+            session.say(f'step {session.progress.step}, validation: {result.line()}')
+            session.progress.judged.append({'step': session.progress.step, 'elapsed_s': session.elapsed_s,
                                             **dataclasses.asdict(result)})  # fmt: skip
         return result
 
-    began_s, drawn, rendered, step = sitting.elapsed_s, p.drawn, p.rendered, p.step
+    began_s, drawn, rendered, step = session.elapsed_s, p.drawn, p.rendered, p.step
     try:
-        _learn_until_the_end(sitting, queue, judge_now)
+        _learn_until_the_end(session, queue, judge_now)
     finally:  # whatever ends it, what was learnt is kept
-        path = sitting.keep()
-    p, passed_s = sitting.progress, max(1e-9, sitting.elapsed_s - began_s)
+        path = session.keep()
+    p, passed_s = session.progress, max(1e-9, session.elapsed_s - began_s)
     summary = {
-        'device': name, 'rays': caster_for(sitting.device).name, 'steps': p.step, 'elapsed_s': sitting.elapsed_s,
-        'batch': p.batch, 'frames_drawn': p.drawn, 'frames_rendered': p.rendered, 'stopped': sitting.stopped,
+        'device': name, 'rays': caster_for(session.device).name, 'steps': p.step, 'elapsed_s': session.elapsed_s,
+        'batch': p.batch, 'frames_drawn': p.drawn, 'frames_rendered': p.rendered, 'stopped': session.stopped,
         'frames_per_s': (p.drawn - drawn) / passed_s, 'rendered_per_s': (p.rendered - rendered) / passed_s,
         'steps_per_s': (p.step - step) / passed_s, 'validation': p.judged,
     }  # fmt: skip
-    _write_json(sitting.out / 'summary.json', summary)
-    if not sitting.stopped:
-        box_ends = sitting.began + 60.0 * sitting.timed.minutes - sitting.before_s
-        summary['held_out'] = _final(sitting, box_ends - 2.0)
-        _write_json(sitting.out / 'summary.json', summary)
+    write_json(session.out / 'summary.json', summary)
+    if not session.stopped:
+        box_ends = session.began + 60.0 * session.timed.minutes - session.before_s
+        summary['held_out'] = _final(session, box_ends - 2.0)
+        write_json(session.out / 'summary.json', summary)
     return path
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    beside = path.with_suffix('.part')
-    beside.write_text(json.dumps(value, indent=1))
-    os.replace(beside, path)

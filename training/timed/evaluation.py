@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good a network is on rendered frames, in batches on its device, while a timed training runs and at its end."""
+"""Score a network on rendered frames, in batches on its device, during a timed training and at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dav2_ros.evaluation.boundary import boundary_pixels, boundary_score
 from dav2_ros.evaluation.metrics import depth_metrics, mean
 from dav2_training.config import MetricConfig
 from dav2_training.data.procedural.procedural import ProceduralScenes
-from dav2_training.data.procedural.renderer import Batch
+from dav2_training.data.procedural.renderer import MetricBatch
 from dav2_training.data.varied.camera_faults import take
 from dav2_training.data.varied.compose import compose
 from dav2_training.data.varied.render import pack, render
@@ -29,7 +29,7 @@ WITHIN = 1.25
 
 
 @dataclass(frozen=True)
-class Judgement:
+class TimedScore:
     """Means over frames."""
 
     frames: int
@@ -54,25 +54,25 @@ def near_rims_found(z_m: np.ndarray, true_m: np.ndarray) -> tuple[int, int]:
     return int((rim & right).sum()), int(rim.sum())
 
 
-def varied_frames(seed: int, frames: int, height: int, width: int, device: str) -> list[Batch]:
+def varied_frames(seed: int, frames: int, height: int, width: int, device: str) -> list[MetricBatch]:
     """Render held-out varied scenes."""
     batches = []
     for first in range(0, frames, AT_ONCE):
         scenes = [compose(seed, i) for i in range(first, min(first + AT_ONCE, frames))]
         clean = render(pack(scenes), height, width, device)
         generator = torch.Generator(device=device).manual_seed(seed + first)
-        batches.append(Batch(take(clean.rgb, generator), clean.z_m, clean.f_px))
+        batches.append(MetricBatch(take(clean.rgb, generator), clean.z_m, clean.f_px))
     return batches
 
 
-def procedural_frames(seed: int, frames: int, device: str) -> list[Batch]:
+def procedural_frames(seed: int, frames: int, device: str) -> list[MetricBatch]:
     """Render the simple scenes that published numbers are of; on a GPU their noise is another one."""
     scenes = ProceduralScenes(seed, device=device)
     return [scenes.batch(range(i, min(i + AT_ONCE, frames))) for i in range(0, frames, AT_ONCE)]
 
 
 @torch.no_grad()
-def predict_m(network: nn.Module, batch: Batch, config: MetricConfig) -> np.ndarray:
+def predict_m(network: nn.Module, batch: MetricBatch, config: MetricConfig) -> np.ndarray:
     """Predict (B, H, W) metres as the runtime does: at the size of training, +inf where the range ends."""
     device = next(network.parameters()).device
     h, w = batch.z_m.shape[-2:]
@@ -89,9 +89,9 @@ def predict_m(network: nn.Module, batch: Batch, config: MetricConfig) -> np.ndar
     return np.stack([to_metres(z, factor, config.max_depth_m) for z, factor in zip(z_net, factors)])
 
 
-def judge(
-    network: nn.Module, batches: list[Batch], config: MetricConfig, edges: int = 0, until: float = float('inf')
-) -> Judgement | None:
+def score_network(
+    network: nn.Module, batches: list[MetricBatch], config: MetricConfig, edges: int = 0, until: float = float('inf')
+) -> TimedScore | None:
     """Judge frames, of the first `edges` the boundaries too; at `until` (time.monotonic) it stops."""
     was_training = network.training
     network.eval()
@@ -113,6 +113,6 @@ def judge(
     if not found:
         return None
     total = mean(found)
-    return Judgement(
+    return TimedScore(
         len(found), total.abs_rel, total.d1, float(np.mean(f1)) if f1 else float('nan'), right / max(near, 1)
     )

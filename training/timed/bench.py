@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The dav2_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the time of a timed training goes: composing, rendering, drawing, a step of each shape. A minute says it.
+"""Measure where the time of a timed training goes: composing, rendering, drawing, a step of each shape.
 
-python -m dav2_training.timed_bench config/training/vitt_procedural_gpu.yaml
+python -m dav2_training.timed.bench config/training/vitt_procedural_gpu.yaml
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dav2_training.data.varied.compose import compose
 from dav2_training.data.varied.frame_buffer import FrameBuffer, Shape
 from dav2_training.data.varied.ray_kernel import caster_for
 from dav2_training.data.varied.render import pack
-from dav2_training.sitting import Sitting
 from dav2_training.stages.metric import info_of, loss_of, network_of
-from dav2_training.timed_fit import shapes
+from dav2_training.timed.fit import shapes
+from dav2_training.timed.session import TimedSession
 
 
 def seconds(call: Callable[[], object], device: str, repeats: int) -> float:
@@ -68,7 +68,7 @@ def main(
     buffer = FrameBuffer(4 * len(packed), c.height, c.width, device)
     found['render'] = 1e3 * seconds(partial(buffer.fill, packed), device, repeats) / len(packed)
     generator = torch.Generator(device=device).manual_seed(0)
-    sitting = Sitting(network_of(c), c, loss_of(c), info_of(c), out.parent, device, time.monotonic())
+    session = TimedSession(network_of(c), c, loss_of(c), info_of(c), out.parent, device, time.monotonic())
     n = c.fit.batch
     for share, panorama, shape in shapes(c):
         if panorama:
@@ -79,7 +79,7 @@ def main(
         taken = dataclasses.replace(batch, rgb=take(batch.rgb, generator))
         draw = partial(_draw, buffer, n, shape, generator)
         found[f'draw and take {name}'] = 1e3 * seconds(draw, device, repeats) / n
-        learn = partial(sitting.learn, taken)
+        learn = partial(session.learn, taken)
         found[f'learn {name}, {100 * share:.0f} % of steps'] = 1e3 * seconds(learn, device, repeats) / n
     for name, ms in found.items():
         print(f'{name:40s} {ms:8.4f} ms a frame {1e3 / ms:10.0f} frames/s')
