@@ -54,6 +54,24 @@ def shapes(config: MetricConfig) -> tuple[tuple[float, bool, Shape], ...]:
     return ((rest, False, Shape(h, w)), *some)
 
 
+def _step(
+    sitting: Sitting, buffer: FrameBuffer, shape: Shape, generator: torch.Generator
+) -> tuple[float, float] | None:
+    """Draw and learn; None where memory was not enough, and steps are smaller from here on."""
+    p = sitting.progress
+    try:
+        batch = buffer.draw(p.batch, shape, generator, sitting.timed.zoom)
+        return sitting.learn(dataclasses.replace(batch, rgb=take(batch.rgb, generator)))
+    except torch.OutOfMemoryError:
+        if p.batch <= SMALLEST_BATCH:
+            raise
+    p.batch //= 2
+    sitting.optimizer.zero_grad(set_to_none=True)
+    torch.cuda.empty_cache()
+    sitting.say(f'Out of memory: {p.batch} frames a step from here on.')
+    return None
+
+
 def _learn_until_the_end(sitting: Sitting, scenes: SceneQueue, judge_now: Callable[[], None]) -> None:
     """Render, draw and learn until the time is over or somebody stops it."""
     config, t, p, device = sitting.config, sitting.timed, sitting.progress, sitting.device
@@ -80,17 +98,10 @@ def _learn_until_the_end(sitting: Sitting, scenes: SceneQueue, judge_now: Callab
         shape = shape if buffer is buffers[panorama] else kinds[0][2]
         if not buffer.filled:
             continue
-        try:
-            batch = buffer.draw(p.batch, shape, generator, t.zoom)
-            value, norm = sitting.learn(dataclasses.replace(batch, rgb=take(batch.rgb, generator)))
-        except torch.OutOfMemoryError:
-            if p.batch <= SMALLEST_BATCH:
-                raise
-            p.batch //= 2
-            sitting.optimizer.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-            sitting.say(f'Out of memory: {p.batch} frames a step from here on.')
+        learnt = _step(sitting, buffer, shape, generator)
+        if learnt is None:
             continue
+        value, norm = learnt
         p.drawn, owed = p.drawn + p.batch, owed + p.batch / t.uses
         now = time.monotonic()
         if now - told > TELL_S:

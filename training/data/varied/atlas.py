@@ -65,15 +65,14 @@ def wood_grain(rng) -> np.ndarray:
 
 def patches(rng, number: int, smallest: float, largest: float, rounded: float = 0.4) -> np.ndarray:
     """Draw (SIZE, SIZE, 3): rectangles and ellipses of all colours over each other, wrapped around the edges."""
-    image = np.empty((SIZE, SIZE, 3), np.float32)
-    image[:] = rng.random(3)
+    image = np.tile(rng.random(3).astype(np.float32), (SIZE, SIZE, 1))
     for _ in range(number):
         a, b = np.exp(rng.uniform(np.log(smallest), np.log(largest), 2))
         u, v = (np.abs((each - rng.random() + 0.5) % 1 - 0.5) for each in (U, V))
         inside = (u / a) ** 2 + (v / b) ** 2 < 1 if rng.random() < rounded else (u < a) & (v < b)
         shade = 0.8 + 0.4 * (U if rng.random() < 0.5 else V)[inside]
-        grey = rng.random()
-        image[inside] = (grey + rng.uniform(0.1, 0.9) * (rng.random(3) ** 1.3 - grey)) * shade[:, None]
+        grey, colour = rng.random(), rng.random(3) ** 1.3
+        image[inside] = (grey + rng.uniform(0.1, 0.9) * (colour - grey)) * shade[:, None]
     return image
 
 
@@ -85,17 +84,15 @@ def facade(rng, columns: int, rows: int, width: float, height: float, frame: flo
     bar = (cu < 0.012) | (np.abs(cv - 0.1) < 0.01)
     glass = np.where(tone < 0.6, 0.15 * tone, spread * tone) + 0.15 * noise(rng, 1.6)
     wall_tone = 0.82 + 0.18 * noise(rng, 1.0)
-    ledge = (np.abs(V * rows % 1 - 0.04) < 0.02) * 0.15
-    return np.where(pane & ~bar, glass, np.where(sash, 0.95, wall_tone - ledge))
+    wall_tone = wall_tone - (np.abs(V * rows % 1 - 0.04) < 0.02) * 0.15  # ledges
+    return np.where(pane & ~bar, glass, np.where(sash, 0.95, wall_tone))
 
 
 def shelf_of_books(rng) -> np.ndarray:
     """Draw rows of spines."""
     image = np.full((SIZE, SIZE, 3), 0.05, np.float32)
-    rows = 4
-    for r in range(rows):
-        u = 0
-        bottom = (r + 1) * SIZE // rows - 6
+    for r in range(4):
+        u, bottom = 0, (r + 1) * SIZE // 4 - 6
         while u < SIZE:
             wide, tall = int(rng.integers(4, 13)), int(rng.integers(34, 57))
             spine = rng.random(3) ** 1.5 * rng.uniform(0.4, 1.0)
@@ -119,8 +116,7 @@ def landscape(rng) -> np.ndarray:
 def leaf_mass(rng) -> np.ndarray:
     """Draw leaves: small bright blades over dark gaps."""
     blades = np.clip(2.2 * noise(rng, 0.55) - 0.6 + 0.7 * (noise(rng, 1.6) - 0.5), 0, 1)
-    colour = np.stack([blades * (0.9 + 0.3 * noise(rng, 1.5)), blades, blades * 0.8], axis=-1)
-    return np.clip(colour, 0, 1)
+    return np.clip(np.stack([blades * (0.9 + 0.3 * noise(rng, 1.5)), blades, blades * 0.8], axis=-1), 0, 1)
 
 
 def grid_of(rng, name: str) -> np.ndarray:
@@ -216,7 +212,7 @@ def draw(name: str, rng: np.random.Generator) -> np.ndarray:
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def atlas(device: str = 'cpu') -> tuple[Tensor, Tensor]:
     """Return all patterns at all mip levels: (texels, 3), and the (LEVELS,) offset of each level in them."""
     images = np.stack([draw(name, np.random.default_rng([77, i])) for i, name in enumerate(TILE_M)])
@@ -240,7 +236,7 @@ def sample(pattern: Tensor, u: Tensor, v: Tensor, texels: Tensor) -> Tensor:
         (..., 3) in 0..1.
     """
     flat, offsets = atlas(str(u.device))
-    level = texels.clamp(1.0, 2.0 ** (LEVELS - 1)).log2().round_().long()
+    level = texels.nan_to_num(1.0).clamp(1.0, 2.0 ** (LEVELS - 1)).log2().round_().long()
     size = torch.full_like(level, SIZE) >> level
     base = offsets[level] + pattern * size * size
     x, y = u * size - 0.5, v * size - 0.5

@@ -131,7 +131,7 @@ class FrameBuffer:
         def rand(*size: int) -> Tensor:
             return torch.rand(*size, generator=generator, device=device)
 
-        which = (rand(count) * self.filled).long()
+        which = (rand(count) * self.filled).long().clamp_max(self.filled - 1)
         nearer = torch.where(rand(count) < 0.5, 1.0, zoom ** rand(count))
         wide, high = shape.of_width / nearer, shape.of_height / nearer
         mirror = torch.where(rand(count) < 0.5, -1.0, 1.0)
