@@ -13,7 +13,12 @@ unexport ROS_DISTRO AMENT_PREFIX_PATH CMAKE_PREFIX_PATH PYTHONPATH RMW_IMPLEMENT
 # what, when it changes, asks for a new installation
 SETUP := pyproject.toml setup.py $(wildcard message_build/*.py msg/*.msg)
 
-.PHONY: help demo test check bench docs colcon-check clean
+# what depends on OpenCV, NumPy, PyAV and rosbags, and needs neither ROS nor what training needs
+FLOOR_TESTS := $(addprefix test/test_,$(addsuffix .py,encoded_image resize camera camera_info rectify cloud media \
+	estimator infer infer_video bags bag_run labels data_check))
+FLOOR := .venv-floor/bin/python
+
+.PHONY: help demo test test-floor check bench docs colcon-check clean
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -22,6 +27,9 @@ demo: .venv/.runtime ## run the depth node on the bundled bag; the pictures land
 
 test: .venv/.tests ## run the test suite (PYTEST_ARGS='-k camera' for a part of it)
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+test-floor: .venv-floor/.tests ## run the core tests with the oldest libraries that are promised
+	@$(FLOOR) -m pytest $(FLOOR_TESTS) -k 'not bench_of_loaders' $(PYTEST_ARGS)
 
 check: .venv/.ruff ## lint and check the format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -38,7 +46,7 @@ colcon-check: .venv/.runtime ## build with colcon from PyPI wheels, both ways, a
 	@.ci/colcon-check --symlink-install
 
 clean: ## remove what was built; .venv keeps its packages, out its training runs
-	rm -rf build dist install log out/demo *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
+	rm -rf build dist install log out/demo .venv-floor/.tests *.egg-info dav2_ros/msg dav2_ros/*.so .venv/.runtime .venv/.tests
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -51,6 +59,14 @@ clean: ## remove what was built; .venv keeps its packages, out its training runs
 		|| { echo 'dav2_ros compiles its ROS message and finds no C++ compiler: apt install g++'; exit 1; }
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
+
+.venv-floor/.tests: .ci/floor-requirements.txt | .venv/bin/python
+	@echo 'making .venv-floor with the oldest libraries that are promised'
+	@test -e $(FLOOR) || .venv/bin/python -m venv .venv-floor
+	@$(FLOOR) -m pip install -qq --disable-pip-version-check --prefer-binary '$(TORCH)' -r .ci/floor-requirements.txt
+	@site=$$($(FLOOR) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		&& echo '$(CURDIR)' > "$$site/dav2_ros.pth" && ln -sfn '$(CURDIR)/training' "$$site/dav2_training"
+	@touch $@
 
 .venv/.ruff: | .venv/bin/python
 	@$(PIP) 'ruff>=0.6'

@@ -38,7 +38,7 @@ ELSEWHERE = {  # page: who runs its commands
     'training/README.md': 'what takes minutes runs as in fine_tuning.md, the rest takes days',
 }
 NOT_RUN = {  # how a command looks: why it is not run here
-    r'make (demo|test|check|colcon-check)$': '.ci/run runs it',
+    r'make (demo|test|test-floor|check|colcon-check)$': '.ci/run runs it',
     r'make bench': 'minutes; its numbers are for a quiet machine',
     r'(rosdep|colcon|source|ros2) ': 'needs ROS; make colcon-check, test_launch.py, .github/workflows/ros.yml run it',
     r'pip install |dav2 models fetch ': 'downloads; test_models_cli.py fetches from a hub of its own',

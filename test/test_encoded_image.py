@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -195,3 +196,14 @@ def test_the_largest_picture_is_taken():
 def test_a_picture_that_is_long_and_thin_is_no_frame(width: int, height: int):
     with pytest.raises(FrameError, match=rf'A picture of {width}x{height} is .* the limit of a depth network is 8'):
         Frame(np.zeros((height, width, 3), np.uint8))
+
+
+def test_nobody_else_decodes_what_others_made():
+    """OpenCV alone would ask for no size, and call half a picture whole."""
+    of_our_own = {'extract.py', 'session.py', 'reference.py', 'shifted.py', 'video.py', 'geometry_pictures.py'}
+    root = Path(__file__).parents[1]
+    sources = {
+        path.name: path.read_text() for folder in ('dav2_ros', 'training') for path in root.glob(f'{folder}/**/*.py')
+    }
+    decoders = {name for name, text in sources.items() if 'cv2.imdecode(' in text or 'cv2.imread(' in text}
+    assert decoders - of_our_own == {'encoded_image.py'}

@@ -24,6 +24,18 @@ MESSAGES = sorted(path.stem for path in (ROOT / 'msg').glob('*.msg'))
 ROSDEP_OF = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
 ENGINES_OF_PIP = {'torch', 'onnxruntime', 'tensorrt', 'openvino'}
 
+
+def test_the_floor_is_what_is_promised():
+    """`make test-floor` pins exactly the lower bounds of pyproject.toml."""
+    text = (ROOT / 'pyproject.toml').read_text()
+    pins = re.findall(r'^([\w-]+)==(\S+)', (ROOT / '.ci/floor-requirements.txt').read_text(), re.MULTILINE)
+    core = re.findall(r'"([\w-]+)>=', text[text.index('dependencies = [') : text.index(']\n\n[project.optional')])
+    assert {name for name, _ in pins} >= set(core)
+    for name, version in pins:
+        for bound in re.findall(rf'"{name}>=([\d.]+)', text):
+            assert f'{version}.'.startswith(f'{bound}.'), f'{name}>={bound} is promised, {version} is tried'
+
+
 has_message = pytest.mark.skipif(
     util.find_spec('rclpy') is None or util.find_spec('dav2_ros.msg') is None,
     reason='dav2_ros.msg is not built: pip install -e ".[ros]" where there are ROS 2 wheels, or colcon build',

@@ -61,7 +61,7 @@ def check_picture(rgb: np.ndarray, path: Path) -> tuple[int, int]:
     try:
         check_shape(width, height)
     except FrameError as error:
-        raise MediaError(f'{path}: {error}') from error
+        raise MediaError(f'{path} cannot be taken: {error}') from error
     return height, width
 
 

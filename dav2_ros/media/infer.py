@@ -56,7 +56,7 @@ class Task:
             except MediaError as error:
                 self.failures.append(str(error))
             except FrameError as error:
-                self.failures.append(f'{video.path}: {error}')
+                self.failures.append(f'{video.path} cannot be taken: {error}')
 
     def _photos(self, estimator: DepthEstimator, photos: list[Source | MediaError], say: Say) -> None:
         if not photos:
@@ -75,7 +75,7 @@ class Task:
                     try:
                         work = self._estimated(estimator, results, source, photo)
                     except FrameError as error:
-                        self.failures.append(f'{source.path}: {error}')
+                        self.failures.append(f'{source.path} cannot be taken: {error}')
                     else:
                         _say_all(say, behind.call(*work))
                 progress.advance(task)
