@@ -63,10 +63,10 @@ TRAINING_FLOORS = (
     'data.metric_batches data.relative_batches data.segmentation_batches',
     'loop',
     'losses export assets',
-    'evaluation timed',
-    'annotation figures',
+    'evaluation',
+    'annotation figures timed',
     'stages',
-    'commands',
+    'commands timed.bench',
     'cli',
     '__main__',
 )
