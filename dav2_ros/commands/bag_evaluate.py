@@ -38,7 +38,8 @@ def evaluate_bag(
     depth_topic: Annotated[str, typer.Option(help='Truth: depth images, of this or of another camera.')] = '',
     lidar_topic: Annotated[str, typer.Option(help='Truth: PointCloud2 of a LiDAR.')] = '',
     distance: Annotated[
-        list[str] | None, typer.Option(help='Truth: U,V,METRES from the lens to what pixel u, v shows; repeat.')
+        list[str] | None,
+        typer.Option(help='Truth: U,V,METRES from the lens to what pixel u, v of the recorded picture shows; repeat.'),
     ] = None,
     frames: Annotated[int, typer.Option(min=0, help='Pictures to judge, evenly spread; 0: all.')] = 0,
     max_depth: Annotated[float, typer.Option(min=0.1, help='Metres; known distances beyond are left out.')] = 80.0,
