@@ -21,6 +21,7 @@ __all__ = ['ImageError', 'decode_image']
 
 JPEG_RESTART = re.compile(rb'\xff([\xd0-\xd7])')
 JPEG_GREY = 128  # libjpeg leaves blocks without data at zero, which is this grey
+JPEG_BLOCK, PATCH = 8, 4  # pixels across
 
 
 def decode_image(data: bytes | memoryview | np.ndarray, flags: int) -> np.ndarray:
@@ -61,12 +62,23 @@ def _silence_opencv() -> None:
 
 
 def _may_be_filled(image: np.ndarray, flags: int) -> bool:
-    """Tell whether the last pixel has the grey of missing data: any corner may be the last after an EXIF rotation."""
-    corners = image[[-1, 0, 0, -1], [-1, 0, -1, 0]].astype(float)  # (4,) or (4, channels)
-    if flags & cv2.IMREAD_IGNORE_ORIENTATION:
-        corners = corners[:1]
-    grey = corners[:, :3] @ (0.114, 0.587, 0.299) if corners.ndim == 2 else corners
-    return bool((np.abs(grey - JPEG_GREY) < 1.5).any())
+    """Tell whether the last pixels have the even grey of missing data, at any corner after an EXIF rotation.
+
+    A closer look decodes again, and libjpeg warns on stderr then: a picture of a camera should not be taken for one.
+    """
+    side = min(PATCH, *(size % JPEG_BLOCK or PATCH for size in image.shape[:2]))  # in the last block alone
+    corners = [image[-side:, -side:]]
+    if not flags & cv2.IMREAD_IGNORE_ORIENTATION:
+        corners += [image[:side, :side], image[:side, -side:], image[-side:, :side]]
+    return any(map(_is_even_grey, corners))
+
+
+def _is_even_grey(patch: np.ndarray) -> bool:
+    pixels = patch.reshape(-1, *patch.shape[2:3])  # (N, channels) or (N,)
+    if (pixels != pixels[0]).any():
+        return False
+    grey = float(np.dot(pixels[0, :3], (0.114, 0.587, 0.299))) if pixels.ndim == 2 else float(pixels[0])
+    return abs(grey - JPEG_GREY) < 1.5
 
 
 def _jpeg_is_whole(encoded: EncodedImage) -> bool:
