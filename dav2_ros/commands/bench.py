@@ -24,8 +24,6 @@ from dav2_ros.benchmark.measure import measure
 from dav2_ros.benchmark.report import BenchmarkReport, absent, legend, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import PRECISIONS, EngineError, EngineSpec
-from dav2_ros.engines.export.quantise import WHAT as QUANTISED
-from dav2_ros.engines.export.quantise_onnx import WHAT as QUANTISED_ONNX
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.media.images import MediaError
 from dav2_ros.models import checkpoints
@@ -166,7 +164,7 @@ def _environment(anew: bool, isa: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         if anew:
             for entry, manifest in cache.entries():
-                if manifest.get('key', {}).get('what') in (QUANTISED, QUANTISED_ONNX):
+                if manifest.get('key', {}).get('what') in (cache.QUANTISED, cache.QUANTISED_ONNX):
                     shutil.copytree(entry, Path(folder) / entry.name)
             os.environ['DAV2_CACHE'] = folder
         os.environ.update(fair_environment(isa))

@@ -130,7 +130,7 @@ def _row(folder: Path, key: dict) -> tuple[str, ...]:
     found = verdict.read(folder)
     shapes = [f'{width}x{height}' if width else '-' for height, width in (key.get(k, (0, 0)) for k in SHAPES)]
     return (
-        str(key.get('what') or f'unreadable: {folder.name}'),
+        ' of '.join(filter(None, (key.get('what'), key.get('engine')))) or f'unreadable: {folder.name}',
         str(key.get('model') or '-'),
         *shapes,
         str(key.get('precision') or '-'),

@@ -22,13 +22,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dav2_ros.files.atomic import inside
+from dav2_ros.files.atomic import inside, write_json
 from dav2_ros.models.files import sha256_of
 
 MANIFEST = 'manifest.json'
 MAKING = '.making-'  # and random letters: what is being built, locked until it is renamed or removed
 YOUNG_S = 60.0  # so long a folder may be made and not locked yet
-REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # not what is quantised: its pictures may be gone
+# what an entry may be, CacheKey.what
+REBUILT = ('onnx', 'whole-onnx', 'openvino', 'tensorrt')  # costs no more than time
+QUANTISED, QUANTISED_ONNX = 'quantised', 'quantised-onnx'  # the pictures of their calibration may be gone
+BUILT = (*REBUILT, QUANTISED, QUANTISED_ONNX)
+REFERENCE, VERDICT = 'reference', 'verdict'  # what an engine is compared with, and what came of it
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class CacheKey:
 
     model: str
     weights: str  # sha-256 of the file
-    what: str  # onnx, openvino, tensorrt, torch ...
+    what: str  # one of those above, or 'tensorrt-timings'
     graph: int  # export.GRAPH: rises when the exported graph changes
     frame: tuple[int, int]  # height, width of the camera's pictures; (0, 0) where they do not matter
     network: tuple[int, int]  # height, width of the network's input
@@ -46,6 +50,7 @@ class CacheKey:
     precision: str = 'fp32'
     runtime: str = ''  # name and version of what built it
     device: str = ''  # name of the device it is for; empty where any will do
+    engine: str = ''  # whose verdict it is
     calibration: str = ''  # int8: sha-256 of the pictures that its ranges were measured on
 
     @property
@@ -132,13 +137,6 @@ def _is_ours(path: Path) -> bool:
     found = path.lstat()
     is_plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
     return is_plain and found.st_uid in (os.geteuid(), 0) and not found.st_mode & stat.S_IWOTH
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write beside, then rename."""
-    beside = path.with_name(f'{path.name}.{os.getpid()}.part')
-    beside.write_text(json.dumps(value, indent=1) + '\n')
-    os.replace(beside, path)
 
 
 def entries() -> Iterator[tuple[Path, dict]]:

@@ -86,6 +86,7 @@ class Engine(Protocol):
     device: str  # cpu, gpu, cuda, cuda:1 ...: never auto
     precision: str  # one of PRECISIONS: never auto
     spec: EngineSpec
+    calibration: str  # int8: sha-256 of the pictures that its ranges were measured on; else ''
 
     def __enter__(self) -> Engine: ...
 

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dav2_ros.files.atomic import written_beside
 from dav2_ros.models.files import is_safetensors, read_tensors, sha256_of
 from dav2_ros.models.info import METADATA_KEY, read_info
 from dav2_ros.models.registry import (
@@ -93,13 +93,9 @@ def save(
     weights = {k: v.detach().to('cpu', dtype or v.dtype).contiguous() for k, v in state_dict.items()}
     check(weights, info.preset, 'The state dict to save')
     facts = replace(info, file=path.name, sha256='').to_facts() | {'notes': dict(notes or {})}
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
+    with written_beside(path) as part:
         save_file(weights, part, {METADATA_KEY: json.dumps(facts, sort_keys=True)})
         part.chmod(0o644)  # safetensors leaves it to its owner alone
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return sha256_of(path)
 
 

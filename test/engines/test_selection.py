@@ -283,7 +283,7 @@ class TestDamage:
 
     def test_on_a_first_start_a_changed_weight_is_a_refusal_with_numbers(self, checkpoint, graph, own_cache):
         self.perturb(graph)
-        for folder in own_cache.glob('*-proof-*'):
+        for folder in own_cache.glob('*-verdict-*'):
             cache.remove(folder)
         with pytest.raises(EngineError, match=r'onnxruntime fp32 on cpu differs from fp32 by p50 .* %'):
             open_proved(checkpoint, 'onnxruntime', FP32)

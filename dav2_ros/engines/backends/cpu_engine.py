@@ -20,6 +20,7 @@ class CpuEngine:
     """
 
     spec: EngineSpec
+    calibration = ''
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         raise NotImplementedError

@@ -20,6 +20,7 @@ class OnnxRuntimeCudaEngine:
     """ONNX Runtime's CUDA provider, fp32 or fp16 (`precision` auto)."""
 
     name = 'onnxruntime'
+    calibration = ''
 
     def __init__(self, checkpoint: Checkpoint, spec: EngineSpec, device: str) -> None:
         import onnxruntime

@@ -32,6 +32,7 @@ class TorchCudaEngine:
     """
 
     name = 'torch'
+    calibration = ''
     is_built = True
 
     def __init__(self, checkpoint: Checkpoint, spec: EngineSpec, device: str, use_graph: bool = True) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import astuple
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +13,7 @@ from dav2_ros.engines.engine import EngineSpec
 from dav2_ros.engines.export.export import whole_onnx
 from dav2_ros.engines.export.keys import GRAPH
 from dav2_ros.engines.export.quantise_onnx import find_quantised_onnx
+from dav2_ros.files.atomic import write_file
 from dav2_ros.models.checkpoints import Checkpoint
 
 
@@ -32,13 +32,7 @@ def write_onnx(checkpoint: Checkpoint, spec: EngineSpec, precision: str, path: P
 
     model = onnx.load(graph)
     onnx.helper.set_model_props(model, onnx_facts(checkpoint, spec, precision, calibration))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(model.SerializeToString())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file(path, model.SerializeToString())
 
 
 def onnx_facts(checkpoint: Checkpoint, spec: EngineSpec, precision: str, calibration: str = '') -> dict[str, str]:

@@ -25,7 +25,6 @@ from dav2_ros.engines.openvino_core import openvino_core
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.checkpoints import Checkpoint
 
-WHAT = 'quantised'
 FILE = 'model.xml'
 
 
@@ -42,7 +41,8 @@ class QuantisedModel:
 
 def find_quantised(checkpoint: Checkpoint, plan: ResizePlan) -> QuantisedModel:
     """Return the latest int8 graph of these weights and this shape; raises EngineError that says how to make one."""
-    wanted = {'weights': checkpoint.sha256, 'what': WHAT, 'graph': GRAPH, 'network': [plan.net_height, plan.net_width]}
+    network = [plan.net_height, plan.net_width]
+    wanted = {'weights': checkpoint.sha256, 'what': cache.QUANTISED, 'graph': GRAPH, 'network': network}
     if found := find_latest(wanted, FILE):
         return found
     raise EngineError(
@@ -72,7 +72,7 @@ def quantise(checkpoint: Checkpoint, plan: ResizePlan, pictures: Sequence[np.nda
     nncf, openvino = load_nncf('openvino', 'OpenVINO')
     key = replace(
         network_key(checkpoint, plan),
-        what=WHAT,
+        what=cache.QUANTISED,
         precision='int8',
         runtime=f'nncf {nncf.__version__}',
         calibration=digest_of(pictures),

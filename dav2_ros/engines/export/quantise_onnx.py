@@ -25,13 +25,12 @@ from dav2_ros.engines.export.keys import whole_key
 from dav2_ros.engines.export.quantise import QuantisedModel, digest_of, find_latest, load_nncf
 from dav2_ros.models.checkpoints import Checkpoint
 
-WHAT = 'quantised-onnx'
 FILE = 'model.onnx'
 
 
 def find_quantised_onnx(checkpoint: Checkpoint, spec: EngineSpec) -> QuantisedModel:
     """Return the latest int8 file of these weights and this spec; raises EngineError that says how to make one."""
-    facts = replace(whole_key(checkpoint, spec, 'int8'), what=WHAT).facts()
+    facts = replace(whole_key(checkpoint, spec, 'int8'), what=cache.QUANTISED_ONNX).facts()
     wanted = {name: fact for name, fact in facts.items() if name not in ('runtime', 'calibration')}
     if found := find_latest(wanted, FILE):
         return found
@@ -54,7 +53,7 @@ def quantise_onnx(checkpoint: Checkpoint, spec: EngineSpec, pictures: Sequence[n
     nncf, _ = load_nncf('onnxruntime', 'ONNX Runtime')
     key = replace(
         whole_key(checkpoint, spec, 'int8'),
-        what=WHAT,
+        what=cache.QUANTISED_ONNX,
         runtime=f'nncf {nncf.__version__}',
         calibration=digest_of(pictures),
     )

@@ -46,7 +46,7 @@ def reference(checkpoint: Checkpoint, plan: ResizePlan) -> np.ndarray:
     key = cache.CacheKey(
         checkpoint.info.name,
         checkpoint.sha256,
-        'reference',
+        cache.REFERENCE,
         EDITION,
         (plan.height, plan.width),
         (plan.net_height, plan.net_width),

@@ -15,10 +15,10 @@ from dav2_ros.engines import cache
 from dav2_ros.engines.devices import device_name, driver_version
 from dav2_ros.engines.engine import Engine
 from dav2_ros.engines.export.keys import whole_key
+from dav2_ros.files.atomic import write_json
 from dav2_ros.models.checkpoints import Checkpoint
 
 FILE = 'verdict.json'
-WHAT = 'proof'
 CHECKS = 1  # raise when the checks or the tolerances change: older verdicts are then void
 
 
@@ -105,10 +105,11 @@ def key_of(engine: Engine, checkpoint: Checkpoint) -> cache.CacheKey:
     """Return the key of an engine's verdict: whatever may change its numbers is in it."""
     return replace(
         whole_key(checkpoint, engine.spec, engine.precision),
-        what=f'{WHAT}-{engine.name}',
+        what=cache.VERDICT,
+        engine=engine.name,
         runtime=f'{engine.name} {runtime_version(engine.name)}, checks {CHECKS}',
         device=device_name(engine.device),
-        calibration=getattr(engine, 'calibration', ''),
+        calibration=engine.calibration,
     )
 
 
@@ -116,7 +117,7 @@ def keep(verdict: AccuracyVerdict, engine: Engine, checkpoint: Checkpoint) -> No
     """Keep a verdict for the next start; where there is no room for it, the next start measures again."""
     with contextlib.suppress(OSError):
         folder = cache.obtain(key_of(engine, checkpoint), lambda made: None)
-        cache.write_json(folder / FILE, verdict.to_facts())
+        write_json(folder / FILE, verdict.to_facts())
 
 
 def recall(engine: Engine, checkpoint: Checkpoint) -> AccuracyVerdict | None:
@@ -127,8 +128,11 @@ def recall(engine: Engine, checkpoint: Checkpoint) -> AccuracyVerdict | None:
         found_at = (folder / FILE).stat().st_mtime
         for other, manifest in cache.entries():
             key = manifest.get('key', {})
-            is_built = not str(key.get('what', WHAT)).startswith((WHAT, 'reference'))
-            if is_built and key.get('weights') == checkpoint.sha256 and other.stat().st_mtime > found_at:
+            if (
+                key.get('what') in cache.BUILT
+                and key.get('weights') == checkpoint.sha256
+                and other.stat().st_mtime > found_at
+            ):
                 return None
     return verdict
 
