@@ -36,7 +36,7 @@ class CloudParameters:
 
     def options(self, max_range_m: float) -> CloudOptions:
         """Return the same, as the cloud's maker takes it; raises ValueError where min_range_m is not less."""
-        own = {name: getattr(self, f'cloud_{name}', None) for name in OPTIONS}
+        own: dict[str, Any] = {name: getattr(self, f'cloud_{name}', None) for name in OPTIONS}
         own |= {'min_range_m': self.min_range_m, 'max_range_m': max_range_m}
         return CloudOptions(**own)
 
