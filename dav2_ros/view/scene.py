@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from dav2_ros.cloud.cloud import CloudMaker
 from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.frames import DepthMap
 from dav2_ros.media.images import depth_millimetres
+
+if TYPE_CHECKING:
+    from rerun import EncodedDepthImage
 
 STAMP, MOMENT = 'stamp', 'moment'  # the timelines: when it was taken, and the how manieth it is
 CAMERA, POINTS = 'world/camera', 'world/points'
@@ -111,7 +115,7 @@ class RerunScene:
         for name, value in moment.numbers.items():
             recording.log(f'numbers/{name}', rr.Scalars(value))
 
-    def _depth(self, z_m: np.ndarray):
+    def _depth(self, z_m: np.ndarray) -> EncodedDepthImage:
         """Encode millimetres; Rerun knows no +inf, so beyond range is 0, as unknown is."""
         z_mm = depth_millimetres(z_m)
         z_mm[~np.isfinite(z_m)] = 0

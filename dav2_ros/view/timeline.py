@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.camera_stream import CameraFrame, CameraStream
@@ -20,6 +21,7 @@ from dav2_ros.pipeline import DepthPipeline
 from dav2_ros.stats import depth_range
 from dav2_ros.view.scene import CURVES, TimelineFrame
 
+T = TypeVar('T')
 STATS = 'dav2_ros/msg/InferenceStats'
 WAITING = 64  # pictures, or numbers, that wait for depth of their stamp
 
@@ -100,11 +102,11 @@ def _numbers(bag: BagReader) -> Iterator[tuple[int, dict[str, float]]]:
         yield stamp_ns(message), {name: float(getattr(message, name)) for name in CURVES}
 
 
-def _by_stamp(items: Iterator[tuple[int, object]]):
+def _by_stamp(items: Iterator[tuple[int, T]]) -> Callable[[int], T | None]:
     """Return a function from a stamp to the item that has it, reading no further than needed; stamps only grow."""
-    waiting: dict[int, object] = {}
+    waiting: dict[int, T] = {}
 
-    def find(at_ns: int):
+    def find(at_ns: int) -> T | None:
         while at_ns not in waiting and (not waiting or max(waiting) < at_ns):
             item = next(items, None)
             if item is None:
