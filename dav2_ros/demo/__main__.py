@@ -63,11 +63,11 @@ def play(bag: Path, out: Path, model: str, engine: str, frames: int, progress: P
 
     with ChildProcesses(out, graph_of_our_own()) as children:
         recorded = [part for topic in topics for part in ('--topic', topic)]
-        children.start('recorder', 'dav2_ros.nodes.bag_recorder', out / 'run', *recorded, '--quiet-s', QUIET_S)
+        children.start('recorder', 'dav2_ros.nodes.bag_recorder', out / 'run', *recorded, '--quiet-s', str(QUIET_S))
         children.start('node', 'dav2_ros.nodes.depth_node', '--ros-args', *node_args)
         # both subscribe to the pictures; the node does so only when it is active and somebody wants its depth
-        wait = ['--wait-for', 2, '--timeout-s', START_S]
-        children.start('player', 'dav2_ros.nodes.bag_player', bag, '--frames', frames, *wait)
+        wait = ['--wait-for', '2', '--timeout-s', str(START_S)]
+        children.start('player', 'dav2_ros.nodes.bag_player', bag, '--frames', str(frames), *wait)
 
         def show() -> None:
             for line in children.said('node'):

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from dav2_ros.bags.storage import messages
-from dav2_ros.bags.storage.reader import BagReader, RecordedMessage
+from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.demo.processes import DemoError
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
+from dav2_ros.frames import stamp_ns
 from dav2_ros.media.contact_sheet import SheetRow
 
 IMAGE, TRUTH = '/camera/image/compressed', '/camera/depth/image/compressedDepth'
@@ -70,7 +72,7 @@ class DemoRun:
         self._by_topic: dict[str, dict[int, RecordedMessage]] = {}
         for recorded in bag.raw():
             stamps = self._by_topic.setdefault(recorded.topic, {})
-            stamps[messages.stamp_ns(bag.decode(recorded))] = recorded
+            stamps[stamp_ns(bag.decode(recorded))] = recorded
         self.numbers = {stamp: i for i, stamp in enumerate(sorted(self.of(IMAGE)))}
         self.matched = [s for s in sorted(self.of(DEPTH)) if s in self.of(TRUTH) and s in self.numbers]
         if not self.matched:
