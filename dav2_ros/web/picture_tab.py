@@ -43,7 +43,11 @@ def add_picture_tab(service: DepthService, controls: Controls) -> None:
 
 
 def _lay_out(service: DepthService) -> PictureTab:
-    seen = gr.State(None, time_to_live=KEPT_S, delete_callback=lambda seen: seen and service.forget(seen.folder))
+    def forget(seen: PictureResult | None) -> None:
+        if seen:
+            service.forget(seen.folder)
+
+    seen = gr.State(None, time_to_live=KEPT_S, delete_callback=forget)
     with gr.Row():
         with gr.Column():
             photo = gr.Image(
@@ -99,10 +103,11 @@ def _connect(service: DepthService, controls: Controls, tab: PictureTab) -> None
         return near_m, far_m, seen, *_shown(seen)
 
     @in_sentences
-    def on_click(seen, event: gr.SelectData):
+    def on_click(seen: PictureResult | None, event: gr.SelectData) -> str:
         u, v = map(int, event.index)  # rounded by Gradio: the last half pixel of a row is called its width
-        camera = _known(seen).camera
-        return str(seen.read(u - (u == camera.width), v - (v == camera.height)))
+        known = _known(seen)
+        camera = known.camera
+        return str(known.read(u - (u == camera.width), v - (v == camera.height)))
 
     on_click.__annotations__['event'] = gr.SelectData  # Gradio looks for the type, not for its name
     out = [tab.seen, tab.about, tab.reading, *tab.shown]

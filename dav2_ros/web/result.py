@@ -121,6 +121,7 @@ def keep(
 ) -> PictureResult:
     """Write all files of an estimated picture into a folder; those of the picture have the size of its depth."""
     rgb, camera = coloured_at(depth, photo.frame.rgb), depth.camera
+    assert camera is not None, 'every photo has a camera, by EXIF or an assumed one, and so has its depth'
     DepthFiles(folder, style, ply=True, cloud=cloud).write(Path(name), rgb, depth)
     picture = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     view = f'{math.degrees(camera.hfov_rad):.1f} degrees wide ({photo.camera_source})'
