@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from dav2_ros.camera import Camera
+
+T = TypeVar('T')
 
 MAX_PIXELS = 8192 * 6144  # of one picture: reading it and its depth take 1.2 GB, measured with PyTorch on a CPU
 MAX_ASPECT = 8.0  # long side by short side: a network's input keeps the shape, with its short side as in training
@@ -87,6 +90,46 @@ class DepthMap:
     stamp_ns: int = 0
     frame_id: str = ''
     confidence: np.ndarray | None = None  # (H, W) float32, 0 to 1 (see confidence.py); None unless asked for
+
+
+class StampHistory(Generic[T]):
+    """Values by stamp, in order. One thread adds, others look up.
+
+    Args:
+        limit: how many are kept; the oldest make room. None keeps all.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._items: tuple[tuple[int, T], ...] = ()  # by stamp; replaced, never changed
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """The greatest stamp."""
+        return self._items[-1][0] if self._items else None
+
+    def add(self, stamp_ns: int, value: T) -> None:
+        """Keep a value; of equal stamps the one added last is found."""
+        at = bisect_right(self._items, stamp_ns, key=lambda item: item[0])
+        items = (*self._items[:at], (stamp_ns, value), *self._items[at:])
+        self._items = items if self._limit is None else items[-self._limit :]
+
+    def at(self, stamp_ns: int) -> T | None:
+        """Return the value of this stamp, else the latest before it, else the first; None if there is none."""
+        items = self._items
+        at = bisect_right(items, stamp_ns, key=lambda item: item[0])
+        return items[max(at - 1, 0)][1] if items else None
+
+    def of_or_newest(self, stamp_ns: int) -> T | None:
+        """Return the value of just this stamp, else the newest; None if there is none."""
+        items = self._items
+        at = bisect_right(items, stamp_ns, key=lambda item: item[0]) - 1
+        if at >= 0 and items[at][0] == stamp_ns:
+            return items[at][1]
+        return items[-1][1] if items else None
 
 
 def is_same_frame(frame_id: str, other: str) -> bool:

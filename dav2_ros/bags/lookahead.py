@@ -8,14 +8,13 @@ picture waits until the recording is AHEAD_S further; memory holds that moment, 
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import RecordedMessage
-from dav2_ros.frames import stamp_ns
+from dav2_ros.frames import StampHistory, stamp_ns
 from dav2_ros.image.camera_info import info_of_image
 
 AHEAD_S = 0.5
@@ -46,9 +45,8 @@ class CameraInfoStream:
     """The latest CameraInfos of one camera, by stamp; at least one for ever."""
 
     def __init__(self, bag: BagReader, topic: str, most: int = 512) -> None:
-        self._bag, self._most = bag, most
-        self._known: list[tuple[int, int, Any]] = []  # stamp, a number that orders equal stamps, info
-        self._count = 0
+        self._bag = bag
+        self._infos: StampHistory[Any] = StampHistory(most)
         first = next(iter(bag.raw(topic)), None) if topic else None
         if first is not None:
             self.add(first)
@@ -56,15 +54,11 @@ class CameraInfoStream:
     def add(self, recorded: RecordedMessage) -> None:
         """Take one in; the oldest is forgotten."""
         info = self._bag.decode(recorded)
-        self._count += 1
-        insort(self._known, (stamp_ns(info), self._count, info), key=lambda each: each[:2])
-        if len(self._known) > self._most:
-            del self._known[0]
+        self._infos.add(stamp_ns(info), info)
 
     def at(self, stamp: int) -> Any | None:
         """Return the info of this stamp, else the latest before it, else the first; None if there is none."""
-        at = bisect_right(self._known, stamp, key=lambda each: each[0])
-        return self._known[max(at - 1, 0)][2] if self._known else None
+        return self._infos.at(stamp)
 
     def of(self, stamp: int, shape: tuple[int, int]) -> Any | None:
         """Return the info of a picture (height, width), with its size if the driver left it 0; None if there is none.

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 SAMPLE = 1500  # points that are looked at
 PLANES = 96  # that are tried
-STEEPEST = 0.5  # |sine| of the angle between the ground and the camera's x-z plane: 30 degrees of pitch and roll
+MAX_TILT_DEG = 30.0  # between the ground and the camera's x-z plane, by pitch and roll
 LOWEST_M, HIGHEST_M = 0.1, 10.0  # the camera's height
 NEAR, NOISE = 0.02, 0.015  # a point is of a plane if nearer than NEAR metres plus NOISE of its distance
 ENOUGH = 0.10  # of the points must be of a plane that is to be ground
@@ -70,21 +71,30 @@ class GroundPlaneTracker:
     def _try(self, sample: np.ndarray) -> np.ndarray:
         """Return (K, 4) planes through three points each that could be ground under a camera."""
         low = sample[sample[:, 1] > 0.0]  # half of what one sees there is ground, often
-        if len(low) < 3:
-            return np.empty((0, 4))
-        a, b, c = (low[self._rng.integers(len(low), size=PLANES)] for _ in range(3))
-        normal = np.cross(b - a, c - a)
-        length = np.linalg.norm(normal, axis=1)
-        flat = length > 1e-9
-        normal = normal[flat] / length[flat, None]
-        normal *= -np.sign(normal[:, 1:2])  # up is -y
-        height_m = -(normal * a[flat]).sum(axis=1)
-        likely = _could_be_ground(normal, height_m)
-        return np.column_stack([normal, height_m])[likely]
+        planes = level_planes(low, PLANES, MAX_TILT_DEG, self._rng)
+        return planes[(planes[:, 3] > LOWEST_M) & (planes[:, 3] < HIGHEST_M)]
+
+
+def level_planes(points_m: np.ndarray, count: int, max_tilt_deg: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (K, 4) hypotheses of RANSAC: planes through three of the points (N, 3) each, K at most `count`.
+
+    A row is the unit normal (up, y negative) and the height of the camera above the plane, as in GroundPlane; the
+    normal is within `max_tilt_deg` of the camera's y axis.
+    """
+    if len(points_m) < 3:
+        return np.empty((0, 4))
+    a, b, c = (points_m[rng.integers(len(points_m), size=count)] for _ in range(3))
+    normal = np.cross(b - a, c - a)
+    length = np.linalg.norm(normal, axis=1)
+    flat = length > 1e-9
+    normal = normal[flat] / length[flat, None]
+    normal *= -np.sign(normal[:, 1:2])  # up is -y
+    planes = np.column_stack([normal, -(normal * a[flat]).sum(axis=1)])
+    return planes[normal[:, 1] < -math.cos(math.radians(max_tilt_deg))]
 
 
 def _could_be_ground(normal: np.ndarray, height_m: np.ndarray) -> np.ndarray:
-    level = normal[:, 1] < -np.sqrt(1.0 - STEEPEST**2)
+    level = normal[:, 1] < -math.cos(math.radians(MAX_TILT_DEG))
     return level & (height_m > LOWEST_M) & (height_m < HIGHEST_M)
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from dav2_ros.camera import Camera
+from dav2_ros.cloud.ground_plane import level_planes
 from dav2_ros.frames import DepthMap
 from dav2_ros.scale.measurements import Pairs, regions_of
 
@@ -22,7 +23,7 @@ SAMPLES = 3000  # pixels of the lower picture
 HYPOTHESES = 128  # planes through three of them: with a third of them ground, one in 27 is right
 TOLERANCE = 0.05  # of depth: what still is on a plane
 LEAST_SHARE = 0.15  # of the samples that are ground, or there is none
-TILT = math.cos(math.radians(40.0))  # between the plane's normal and the camera's y axis: pitched cameras, not walls
+MAX_TILT_DEG = 40.0  # between the plane's normal and the camera's y axis: pitched cameras, not walls
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +71,10 @@ def _ground(rays: np.ndarray, z_m: np.ndarray) -> np.ndarray | None:
 
     None if no plane is level enough.
     """
-    picks = np.random.default_rng(0).integers(len(z_m), size=(3, HYPOTHESES))
-    one, two, three = (rays[i] * z_m[i, None] for i in picks)
-    normals = np.cross(two - one, three - one)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        planes = normals / (normals * one).sum(axis=1, keepdims=True)  # (HYPOTHESES, 3)
-        level = planes[:, 1] > TILT * np.linalg.norm(planes, axis=1)
-    planes = planes[level & np.isfinite(planes).all(axis=1)]
+    points_m = (rays * z_m[:, None]).astype(np.float64)
+    hypotheses = level_planes(points_m, HYPOTHESES, MAX_TILT_DEG, np.random.default_rng(0))
+    hypotheses = hypotheses[hypotheses[:, 3] > 0]  # below the camera
+    planes = -hypotheses[:, :3] / hypotheses[:, 3:]  # plane @ point == 1, which is free of the scale
     if not len(planes):
         return None
     few = (rays * z_m[:, None])[::4]  # enough to choose by

@@ -134,7 +134,7 @@ def test_a_bag_that_starts_again_forgets_the_round_before() -> None:
 
 
 def test_only_so_many_infos_are_kept() -> None:
-    infos = RecentCameraInfos(depth=3)
+    infos = RecentCameraInfos(limit=3)
     for stamp in range(10):
         infos.add(stamped(stamp))
     assert len(infos._infos) == 3

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -19,7 +18,7 @@ from dav2_ros.bags.storage.files import find_files, open_file
 from dav2_ros.bags.storage.messages import CAMERA_INFO, COMPRESSED, IMAGE
 from dav2_ros.bags.storage.records import RecordedMessage, StoredFile, StoredTopic
 from dav2_ros.camera import Camera
-from dav2_ros.frames import DepthMap, Frame, stamp_ns
+from dav2_ros.frames import DepthMap, Frame, StampHistory, stamp_ns
 from dav2_ros.image.camera_info import CameraReading, info_of_image, read_camera
 
 if TYPE_CHECKING:
@@ -153,17 +152,16 @@ class CameraLookup:
     def __init__(self, bag: BagReader, topic: str, image_topic: str) -> None:
         self._bag, self._image_topic = bag, image_topic
         infos = map(bag.decode, bag.raw(topic) if topic else ())
-        kept: list[tuple[int, CameraReading]] = []
-        for at, reading in ((stamp_ns(info), self._read(info)) for info in infos):
-            if not kept or reading != kept[-1][1] or at < kept[-1][0]:
-                kept.append((at, reading))
-        kept.sort(key=lambda pair: pair[0])
-        self._stamps, self._readings = [at for at, _ in kept], [reading for _, reading in kept]
+        self._readings: StampHistory[CameraReading] = StampHistory()
+        last_ns, last = 0, None
+        for at_ns, reading in ((stamp_ns(info), self._read(info)) for info in infos):
+            if reading != last or at_ns < last_ns:
+                self._readings.add(at_ns, reading)
+                last_ns, last = at_ns, reading
 
     def reading(self, stamp: int) -> CameraReading:
         """Return what the info of this stamp says, else the latest before it, else the first; nothing without one."""
-        at = max(bisect_right(self._stamps, stamp) - 1, 0)
-        return self._readings[at] if self._readings else CameraReading()
+        return self._readings.at(stamp) or CameraReading()
 
     def at(self, stamp: int) -> Camera | None:
         """Return the camera of this stamp; None if nobody calibrated it. Raises BagError for a lens we do not know."""
