@@ -119,6 +119,7 @@ class Rectification:
 
         Without a CameraInfo it is the pinhole of the camera's own K.
         """
+        assert frame.camera is not None  # it is calibrated
         self._keep(frame.camera, info or _without_projection(frame.camera))
         rectifier, target = self._rectifier, self._rectifier.target
         k, p = target.k.ravel(), self._projection.ravel()
