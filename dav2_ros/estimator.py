@@ -185,7 +185,8 @@ class DepthEstimator:
         Raises ValueError, one sentence, for pictures of a shape that no network can bear.
         """
         turns = self._turns if turns is None else turns
-        plan = resize_plan(*frame.rgb.shape[:2], frame.camera, turns, self.size)
+        height, width = frame.rgb.shape[:2]
+        plan = resize_plan(height, width, frame.camera, turns, self.size)
         assumed_rad = self.assumed_hfov_rad if assumed_hfov_rad is None else assumed_hfov_rad
         factor = self._focal_factor(plan, frame.camera, turns, frame.hfov_rad or assumed_rad)
         return EstimateRequest(frame, plan, factor, confidence, min_confidence, turns, info)
@@ -267,6 +268,7 @@ class DepthEstimator:
 
     def _depth_map(self, request: EstimateRequest, z_net_m: np.ndarray, mirrored_m: np.ndarray | None) -> DepthMap:
         frame, camera, far_m = request.frame, request.frame.camera, self.info.max_depth_m
+        assert far_m is not None  # of a metric model, and no other is taken
         confidence = confidence_of(z_net_m, far_m, mirrored_m) if request.confidence else None
         z_m = to_metres(z_net_m, request.focal_factor, far_m)
         mask_unseen(z_m, frame.seen)
