@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from dav2_ros.scale.fit import ScaleFit
 
@@ -61,7 +62,7 @@ class ScaleFilter:
 
     def reset(self) -> None:
         """Forget the scale: the scene is another one."""
-        self._log = math.nan
+        self._log = math.nan  # as long as nothing was believed
         self._variance = math.nan
         self._applies = False  # the state was good enough once, and has not decayed
         self._stamp_ns: int | None = None  # of the last update
@@ -81,7 +82,7 @@ class ScaleFilter:
     def _predict(self, stamp_ns: int) -> None:
         passed_s = 1e-9 * (stamp_ns - self._stamp_ns) if self._stamp_ns is not None else 0.0
         self._stamp_ns = stamp_ns
-        if math.isnan(self._log):
+        if math.isnan(self._log) or self._believed_ns is None:
             return
         self._variance += self.settings.drift**2 * passed_s
         late_s = min(1e-9 * (stamp_ns - self._believed_ns) - self.settings.hold_s, passed_s)
@@ -117,9 +118,10 @@ class ScaleFilter:
         self._log, self._variance, self._believed_ns, self._strangers = log, variance, stamp_ns, []
 
     def _scale(self, stamp_ns: int, reason: str) -> Scale:
-        rest, known = self.settings.rest, {'source': self._source, 'inliers': self._counts[0], 'total': self._counts[1]}
-        if math.isnan(self._log):
-            return Scale(rest, math.nan, math.nan, reason=reason or 'no evidence', **known)
+        rest, (inliers, total) = self.settings.rest, self._counts
+        scale = partial(Scale, source=self._source, inliers=inliers, total=total)
+        if math.isnan(self._log) or self._believed_ns is None:
+            return scale(rest, math.nan, math.nan, reason=reason or 'no evidence')
         age_s, relative = (
             1e-9 * (stamp_ns - self._believed_ns),
             math.hypot(math.sqrt(self._variance), self.settings.floor),
@@ -132,6 +134,6 @@ class ScaleFilter:
             self._applies = False  # a new start, not good enough yet
         if not self._applies:
             uncertain = f'known to {100 * relative:.0f} %, and it takes {100 * self.settings.most_std_dev:.0f} %'
-            return Scale(rest, value, value * relative, age_s=age_s, reason=reason or uncertain, **known)
+            return scale(rest, value, value * relative, age_s=age_s, reason=reason or uncertain)
         held = '' if fresh else f'{reason or "no evidence"} for {age_s:.1f} s'
-        return Scale(value, value, value * relative, age_s=age_s, reason=held, **known)
+        return scale(value, value, value * relative, age_s=age_s, reason=held)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dav2_ros.camera import Camera
 from dav2_ros.frames import DepthMap
 from dav2_ros.scale.projection import in_picture, nearest_returns, sample_depth
 
@@ -38,7 +39,8 @@ class Pairs:
 class Measurement(Protocol):
     """Anything that knows distances at one moment."""
 
-    stamp_ns: int
+    @property
+    def stamp_ns(self) -> int: ...
 
     def pairs(self, depth: DepthMap) -> Pairs:
         """Compare with an uncorrected depth map; raises ValueError if that needs a camera and has none."""
@@ -117,7 +119,7 @@ class Beam:
         return np.cos(angle)[:, None] * self.axis + np.sin(angle)[:, None] * round_
 
 
-def _camera(depth: DepthMap):
+def _camera(depth: DepthMap) -> Camera:
     if depth.camera is None:
         raise ValueError('the camera is not calibrated, so nothing can be projected into its picture')
     return depth.camera

@@ -43,7 +43,8 @@ def in_picture(xyz_m: np.ndarray, camera: Camera, most: int = MOST) -> tuple[np.
         pixels = camera.project(xyz_m).astype(np.float32)
         inside = (pixels > -0.5).all(axis=1) & (pixels < (camera.width - 0.5, camera.height - 0.5)).all(axis=1)
         return xyz_m[inside], pixels[inside]
-    f, c = np.float32((camera.fx_px, camera.fy_px)), np.float32((camera.cx_px, camera.cy_px))
+    f = np.array((camera.fx_px, camera.fy_px), np.float32)
+    c = np.array((camera.cx_px, camera.cy_px), np.float32)
     return xyz_m, xyz_m[:, :2] / xyz_m[:, 2:] * f + c
 
 

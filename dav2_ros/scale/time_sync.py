@@ -6,9 +6,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-T = TypeVar('T')  # has a stamp_ns
+
+class Stamped(Protocol):
+    """Anything of one moment."""
+
+    @property
+    def stamp_ns(self) -> int: ...
+
+
+T = TypeVar('T', bound=Stamped)
 
 
 class MeasurementBuffer(Generic[T]):
