@@ -43,6 +43,8 @@ class EagerBaseline:
         autocast: let PyTorch choose half precision, fp16 on a GPU and bf16 on a CPU, as users do around `infer_image`.
     """
 
+    engine = None  # none of ours
+
     def __init__(self, checkpoint: Checkpoint, plan: ResizePlan, device: str = 'cpu', autocast: bool = False) -> None:
         _needs('torch', 'PyTorch', 'torch')
         self._checkpoint, self._plan, self._device, self._autocast = checkpoint, plan, device, autocast
@@ -70,6 +72,8 @@ class EagerBaseline:
 
 class OnnxBaseline:
     """ONNX Runtime as it comes, on the network exported as it is; its depth is resized as OpenCV does by default."""
+
+    engine = None  # none of ours
 
     def __init__(self, checkpoint: Checkpoint, plan: ResizePlan) -> None:
         for module in ('onnxruntime', 'torch', 'onnx', 'onnxscript'):
@@ -117,6 +121,8 @@ def _export(checkpoint: Checkpoint, plan: ResizePlan, path: Path) -> None:
 
 class TransformersBaseline:
     """The depth-estimation pipeline of transformers, its own resizing (Pillow) and its grey picture included."""
+
+    engine = None  # none of ours
 
     def __init__(self, checkpoint: Checkpoint, plan: ResizePlan) -> None:
         _needs('transformers', 'transformers', 'transformers')

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import cv2
 import numpy as np
 
@@ -14,7 +17,23 @@ from dav2_ros.engines.backends.factory import describe_engine
 from dav2_ros.engines.engine import Engine, EngineSpec
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import Frame
+from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.checkpoints import Checkpoint
+
+
+class BenchmarkWay(Protocol):
+    """A way of running the model: entered, then called, (B, H, W, 3) uint8 BGR -> (B, H, W) float32 metres."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """Which engine runs; None where it is not one of ours."""
+        ...
+
+    def __enter__(self) -> BenchmarkWay: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray: ...
 
 
 class BenchmarkPipeline:
@@ -65,6 +84,7 @@ class NoNetwork(CpuEngine):
     """What a CPU engine does around its network; the depth is always the same ramp."""
 
     name, device, precision = 'none', 'cpu', 'fp32'
+    is_built = True
 
     def __init__(self, spec: EngineSpec) -> None:
         plan, self.spec = spec.plan, spec
@@ -81,7 +101,7 @@ class NoNetwork(CpuEngine):
         return self._depth
 
 
-def way_of(case: BenchmarkCase, checkpoint: Checkpoint):
+def way_of(case: BenchmarkCase, checkpoint: Checkpoint) -> BenchmarkWay:
     """Describe the way of a case: enter it, then call it. Raises EngineError with what to install or choose."""
     if case.way == ENGINE:
         return BenchmarkPipeline(checkpoint, describe_engine(checkpoint, case.engine, case.spec))
@@ -91,7 +111,7 @@ def way_of(case: BenchmarkCase, checkpoint: Checkpoint):
         return BenchmarkPipeline(checkpoint, NoNetwork(case.spec))
     from dav2_ros.benchmark import baselines
 
-    others = {
+    others: dict[str, Callable[[Checkpoint, ResizePlan], BenchmarkWay]] = {
         EAGER: baselines.EagerBaseline,
         TRANSFORMERS: baselines.TransformersBaseline,
         PLAIN_ONNX: baselines.OnnxBaseline,

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from dav2_ros.benchmark.cases import BenchmarkCase
-from dav2_ros.benchmark.pipelines import way_of
+from dav2_ros.benchmark.pipelines import BenchmarkWay, way_of
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.selection.reference import gate_pictures
 from dav2_ros.models import checkpoints
@@ -84,9 +84,9 @@ def main() -> None:
         print(json.dumps({'absent': f'It failed with {type(error).__name__}: {text}'}), file=answers)
 
 
-def way_facts(way: object) -> dict[str, str]:
+def way_facts(way: BenchmarkWay) -> dict[str, str]:
     """Say which engine runs, where there is one."""
-    engine = getattr(way, 'engine', None)
+    engine = way.engine
     return {'engine': engine.name, 'precision': engine.precision, 'device': engine.device} if engine else {}
 
 
