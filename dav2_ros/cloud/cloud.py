@@ -20,6 +20,13 @@ POINT = np.dtype([('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('rgb', '<f4')])
 GROUND_NOISE = np.float32(0.02)  # of the distance: what depth may be wrong by on the ground
 
 
+def field_offsets(structured: np.dtype) -> dict[str, int]:
+    """Return where each field of a structured type begins, in bytes, by name and in order."""
+    names, fields = structured.names, structured.fields
+    assert names is not None and fields is not None, 'only a structured type, like POINT, has fields'
+    return {name: fields[name][1] for name in names}
+
+
 class CloudMaker:
     """Makes clouds: organised, one point per pixel and NaN where there is none, or dense, a list of points.
 

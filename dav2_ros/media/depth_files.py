@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dav2_ros.cloud.cloud import CloudMaker, coloured_at
+from dav2_ros.cloud.cloud import CloudMaker, coloured_at, field_offsets
 from dav2_ros.cloud.options import CloudOptions
 from dav2_ros.depth.colour import colourise, greyscale
 from dav2_ros.files.atomic import write_file
@@ -77,6 +77,6 @@ def ply(points: np.ndarray) -> bytes:
     for channel, name in enumerate(('blue', 'green', 'red')):
         vertices[name] = bgr[:, channel]
     kinds = {'<f4': 'float', '|u1': 'uchar'}
-    fields = [f'property {kinds[VERTEX[name].str]} {name}' for name in VERTEX.names]
+    fields = [f'property {kinds[VERTEX[name].str]} {name}' for name in field_offsets(VERTEX)]
     lines = ['ply', 'format binary_little_endian 1.0', f'element vertex {len(flat)}', *fields, 'end_header', '']
     return '\n'.join(lines).encode() + vertices.tobytes()

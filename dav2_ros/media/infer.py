@@ -83,14 +83,15 @@ class InferenceJob:
         files, pipeline = self._files, picture_pipeline(self._params, estimator)
         if self._fit_range:
             read = self._read(photos[:: math.ceil(len(photos) / SAMPLES)])
-            frames = (photo.frame for _, photo in read if isinstance(photo, Photo))
+            frames = (each[1].frame for each in read if not isinstance(each, MediaError))
             files = dataclasses.replace(files, style=_fitted(files.style, pipeline, frames))
         with BackgroundWriter(WRITERS) as behind, prefetch(self._read(photos), 2) as read, self._progress as progress:
             task = progress.add_task('pictures', total=len(photos))
-            for source, photo in read:
-                if isinstance(photo, MediaError):
-                    self.failures.append(str(photo))
+            for each in read:
+                if isinstance(each, MediaError):
+                    self.failures.append(str(each))
                 else:
+                    source, photo = each
                     pipeline.reset()
                     try:
                         result = self._estimate(pipeline, photo.frame)
@@ -101,16 +102,14 @@ class InferenceJob:
                 progress.advance(task)
             _say_all(say, behind.rest())
 
-    def _read(
-        self, photos: Iterable[MediaSource | MediaError]
-    ) -> Iterator[tuple[MediaSource | None, Photo | MediaError]]:
+    def _read(self, photos: Iterable[MediaSource | MediaError]) -> Iterator[tuple[MediaSource, Photo] | MediaError]:
         for source in photos:
             try:
                 if isinstance(source, MediaError):
                     raise source
                 yield source, read_photo(source.path, self._hfov_deg)
             except MediaError as error:
-                yield None, error
+                yield error
 
     def _estimate(self, pipeline: DepthPipeline, frame: Frame) -> DepthResult:
         if pipeline.estimator.engine is None:  # the first waits until its engine is proved
@@ -185,6 +184,7 @@ def _write(files: DepthFiles, source: MediaSource, photo: Photo, result: DepthRe
     z_m = result.depth.z_m
     files.write(source.name, result.frame.rgb, result.depth)
     camera, known_m = result.frame.camera, z_m[np.isfinite(z_m)]
+    assert camera is not None, 'every photo has a camera, by EXIF or an assumed one'
     spread = '{:.2f} to {:.2f} m'.format(*np.percentile(known_m, (1, 99))) if known_m.size else 'beyond range'
     return (
         f'{source.path}: {camera.width}x{camera.height}, field of view {math.degrees(camera.hfov_rad):.1f} deg '

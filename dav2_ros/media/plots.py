@@ -43,6 +43,7 @@ def draw_clouds(frame: Frame, z_m: np.ndarray, path: Path, *, far_m: float = 9.0
     drawn = []
     for name, remove in (('all points', False), ('without flying points', True)):
         points = make_cloud(DepthMap(z_m, frame.camera), frame.rgb, remove_flying=remove, max_range_m=far_m)
+        assert frame.camera is not None, 'or there would be no cloud'
         flat = points[np.isfinite(points['z'])]
         xyz = np.stack([flat[axis] for axis in 'xyz'], axis=-1).astype(np.float64)
         rgb = frame.rgb[np.isfinite(points['z'])]

@@ -35,7 +35,7 @@ class Viewpoint:
         return np.stack([right, np.cross(forward, right), forward])
 
 
-def raised(points_m: np.ndarray, **size: float) -> Viewpoint:
+def raised(points_m: np.ndarray, **size: int) -> Viewpoint:
     """Choose an eye above and to the right of the camera, that looks at the middle of the nearer points (N, 3)."""
     near_m = points_m[points_m[:, 2] <= np.percentile(points_m[:, 2], 70)]
     x, y, reach_m = np.median(near_m, axis=0)

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dav2_ros.media.contact_sheet import FAINT, INK, _matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DRAWN = 6000  # points of each panel; more only blacken it
 LIMIT = 1.0  # of the relative error that is drawn
@@ -45,7 +49,7 @@ def residual_sheet(known_m: np.ndarray, before_m: np.ndarray, after_m: np.ndarra
     figure.savefig(path)
 
 
-def _medians(axes, known_m: np.ndarray, error: np.ndarray) -> None:
+def _medians(axes: Axes, known_m: np.ndarray, error: np.ndarray) -> None:
     """Draw the median and the middle two thirds over bins of distance with at least 20 points."""
     edges = np.geomspace(known_m.min(), known_m.max() * 1.001, 15)
     bins = np.digitize(known_m, edges)

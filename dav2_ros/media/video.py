@@ -127,7 +127,7 @@ class VideoFile:
             self._stream.pix_fmt = 'yuv420p'
             self._stream.codec_context.time_base = MILLISECONDS
             try:
-                self.has_sound = bool(sound) and self._add_sound(sound)
+                self.has_sound = sound is not None and self._add_sound(sound)
                 self._file.start_encoding()
                 return
             except (av.FFmpegError, ValueError):  # a sound that MP4 cannot hold
