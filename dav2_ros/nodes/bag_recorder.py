@@ -17,6 +17,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,7 +33,7 @@ from dav2_ros.nodes.bag_player import message_class
 IDL_NAMES = {'float': 'float32', 'double': 'float64', 'boolean': 'bool', 'octet': 'byte'}
 
 
-def definition(kind: type) -> str:
+def definition(kind: type[Any]) -> str:
     """Return the .msg text of a message class: what a recording needs to explain a type of our own."""
     lines = []
     for name, idl in kind.get_fields_and_field_types().items():

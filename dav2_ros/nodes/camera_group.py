@@ -79,7 +79,8 @@ class CameraGroup:
                 channel.health.failed(sentence(error))
         self.estimator.keep({channel.plan for channel in self.channels.values() if channel.plan})
         if len(self.channels) > 1:  # or the others would wait while the engine of a new shape opens
-            for channel in [channel for channel in decoded if not self.estimator.begin(channel.plan)]:
+            plans = {channel: image.request.plan for channel, image in decoded.items()}
+            for channel in [channel for channel, plan in plans.items() if not self.estimator.begin(plan)]:
                 del decoded[channel]
                 channel.health.dropped('while its engine opens')
         if self._publisher:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +53,7 @@ class DepthColourPair:
 class CloudNode(TakesIntegersForDoubles):
     """See the module; parameters in dav2_ros/parameters/cloud.py."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__('cloud', **options)
         self.parameters = declare(self, CloudNodeParameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -73,10 +75,13 @@ class CloudNode(TakesIntegersForDoubles):
         """Listen exactly while somebody wants points."""
         wanted = self._points.get_subscription_count() > 0
         if wanted and not self._subscriptions_open:
-            self._infos, self._waiting = RecentCameraInfos(), {'depth': {}, 'colour': {}}
+            self._infos = RecentCameraInfos()
+            self._waiting: dict[str, dict[tuple[int, int], Image]] = {'depth': {}, 'colour': {}}  # by stamp
             self._health.listening()
-            topics = {'depth/camera_info': (CameraInfo, self._infos.add)}
-            topics['depth/image'] = (Image, lambda image: self._receive('depth', image))
+            topics: dict[str, tuple[type, Callable[[Any], None]]] = {
+                'depth/camera_info': (CameraInfo, self._infos.add),
+                'depth/image': (Image, lambda image: self._receive('depth', image)),
+            }
             if self.parameters.colour:
                 topics['rgb/image'] = (Image, lambda image: self._receive('colour', image))
             warn = self._health.warn

@@ -9,12 +9,14 @@ NumPy and OpenCV do. Both give the same bytes (test/nodes/test_conversions.py).
 from __future__ import annotations
 
 import sys
+from array import array
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from dav2_ros.cloud.cloud import field_offsets
 from dav2_ros.image.image_encodings import decompress, depth, picture_encoding, pixels, to_mm, to_rgb
 
 try:  # a cv_bridge compiled for another NumPy raises more than ImportError, and only here
@@ -73,7 +75,7 @@ def _image(values: np.ndarray, encoding: str, header: Header) -> Image:
     return msg
 
 
-def _fill(data, values: np.ndarray) -> None:
+def _fill(data: array[int], values: np.ndarray) -> None:
     """Append an array's bytes to a new message's array.array('B'): one copy, no check of each element."""
     data.frombytes(np.ascontiguousarray(values).view(np.uint8).data)
 
@@ -81,8 +83,8 @@ def _fill(data, values: np.ndarray) -> None:
 def fields_of(points: np.ndarray) -> list[PointField]:
     """List the PointFields of a structured array of float32."""
     return [
-        PointField(name=name, offset=points.dtype.fields[name][1], datatype=PointField.FLOAT32, count=1)
-        for name in points.dtype.names
+        PointField(name=name, offset=offset, datatype=PointField.FLOAT32, count=1)
+        for name, offset in field_offsets(points.dtype).items()
     ]
 
 
@@ -106,5 +108,5 @@ def cloud_from_msg(msg: PointCloud2) -> np.ndarray:
         return POINT_CLOUD2.read_points(msg).reshape(msg.height, msg.width)
     kind = '>f4' if msg.is_bigendian else '<f4'
     names, offsets = [field.name for field in msg.fields], [field.offset for field in msg.fields]
-    dtype = {'names': names, 'formats': [kind] * len(names), 'offsets': offsets, 'itemsize': msg.point_step}
-    return np.ndarray((msg.height, msg.width), np.dtype(dtype), msg.data, 0, (msg.row_step, msg.point_step))
+    dtype = np.dtype({'names': names, 'formats': [kind] * len(names), 'offsets': offsets, 'itemsize': msg.point_step})
+    return np.ndarray((msg.height, msg.width), dtype, msg.data, 0, (msg.row_step, msg.point_step))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
@@ -40,14 +41,14 @@ DEMAND_S = 0.5  # how often subscribers are counted where the middleware does no
 class DepthNode(TakesIntegersForDoubles, LifecycleNode):
     """See the module; parameters in dav2_ros/parameters/node.py, topics in inputs.py and outputs.py."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__('depth', **options)
         self.parameters = declare(self, DepthNodeParameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._healths: dict[str, Health] = {}  # by camera
         self._count_anew()
         self._group: CameraGroup | None = None  # while configured
-        self._worker: FairWorker[str, Image] | None = None  # while active
+        self._worker: FairWorker[str, Image] | None = None  # while active, and so configured
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time and no /clock, ROS timers never fire
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_timer(self.parameters.start.diagnostics_period_s, self._publish_diagnostics, clock=steady)
@@ -76,6 +77,7 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
         for health in self._healths.values():
             health.reset()
         cameras, dropped = self.parameters.cameras, lambda camera: self._healths[camera].dropped()
+        assert self._group is not None, 'a node is configured before it is activated'
         worker = FairWorker(
             self._group.process,
             dropped,
@@ -114,7 +116,7 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
             self.trigger_activate()
 
     def _stop(self) -> None:
-        if self._worker:
+        if self._worker and self._group:
             for channel in self._group.channels.values():
                 channel.inputs.ignore()
             self._worker.__exit__()
@@ -136,7 +138,7 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
 
     def _follow_demand(self) -> None:
         """Hold subscriptions exactly while the node is active and somebody wants an output."""
-        if not self._worker:
+        if not self._worker or not self._group:
             return
         for camera, channel in self._group.channels.items():
             try:
@@ -164,7 +166,7 @@ class DepthNode(TakesIntegersForDoubles, LifecycleNode):
             group = self._group
             facts = group.facts(camera) if group else {'model': self.parameters.estimator.model}
             warnings = group.warnings(camera) if group else {}
-            listening = bool(self._worker and group.channels[camera].inputs.listening)
+            listening = bool(self._worker and group and group.channels[camera].inputs.listening)
             name = f'{self.get_fully_qualified_name()}: {camera and f"{camera}/"}depth'
             array.status.append(health.status(name, state, listening, facts, warnings))
         array.header.stamp = self.get_clock().now().to_msg()

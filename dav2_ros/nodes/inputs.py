@@ -88,7 +88,7 @@ class Inputs:
             else:
                 lost = 'no points, and nothing is rectified' if self._params.rectify else 'no points'
                 missing = f'{topic}: {lost}, for the lens is not known. {reading.why}'
-        elif info.header.frame_id and not is_same_frame(info.header.frame_id, header.frame_id):
+        elif info is not None and info.header.frame_id and not is_same_frame(info.header.frame_id, header.frame_id):
             mixed = (
                 f'The image is of frame {header.frame_id!r}, {topic} of {info.header.frame_id!r}: remap camera_info.'
             )

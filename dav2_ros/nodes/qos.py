@@ -48,7 +48,7 @@ def subscribe(
     """
     events = SubscriptionEventCallbacks(
         incompatible_qos=_incompatible(node, topic, 'publisher', warn),
-        message_lost=lost and (lambda event: lost(event.total_count_change)),
+        message_lost=None if lost is None else lambda event: lost(event.total_count_change),
     )
     best_effort = ReliabilityPolicy.BEST_EFFORT
     try:

@@ -106,7 +106,9 @@ class Worker(Generic[T]):
     """A thread that handles the newest item of one sender; see `FairWorker`."""
 
     def __init__(self, handle: Callable[[T], None], dropped: Callable[[], None], name: str) -> None:
-        self._fair = FairWorker(lambda items: handle(items.pop(self)), lambda sender: dropped(), name, (self,))
+        self._fair: FairWorker[Worker[T], T] = FairWorker(
+            lambda items: handle(items.pop(self)), lambda sender: dropped(), name, (self,)
+        )
 
     def __enter__(self) -> Worker[T]:
         self._fair.__enter__()
