@@ -19,6 +19,7 @@ import numpy as np
 
 from dav2_ros.benchmark.cases import AUTO, OUTSIDE, BenchmarkCase
 from dav2_ros.benchmark.machine import available_mb
+from dav2_ros.benchmark.timing import rounds_of
 from dav2_ros.engines import cache
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.selection.accuracy_gate import FLOOR, compare
@@ -171,13 +172,12 @@ def _with_error(row: BenchmarkRow, process: WorkerProcess, checkpoint: Checkpoin
 
 
 def _take_turns(opened: dict[int, WorkerProcess], rounds: int, tell: Tell) -> dict[int, list[float]]:
-    """Return the milliseconds of every call; who begins a round changes, and a turn's first of many is not counted."""
+    """Return the milliseconds of every call; a turn's first of many is not counted."""
     calls = {i: 1 for i in opened}
     times: dict[int, list[float]] = {i: [] for i in opened}
-    order = list(opened)
-    for turn in range(rounds + 1):
+    for turn, order in enumerate(rounds_of(opened, rounds + 1)):
         tell('warming up' if not turn else f'round {turn} of {rounds}')
-        for i in order[turn % max(1, len(order)) :] + order[: turn % max(1, len(order))]:
+        for i in order:
             ms = opened[i].ask(calls=calls[i] if turn else 2).get('ms', [])
             if ms and not turn:
                 calls[i] = min(CALLS, math.ceil(1e3 * TURN_S / ms[-1]))

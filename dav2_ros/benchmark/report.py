@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from dav2_ros.benchmark.cases import AGAINST, EAGER, ENGINE, OUTSIDE, BenchmarkCase
 from dav2_ros.benchmark.measure import BenchmarkRow
+from dav2_ros.benchmark.timing import median_and_p95
 from dav2_ros.models.checkpoints import Checkpoint
 
 FORMAT = 1  # of the JSON
@@ -47,6 +48,14 @@ def report(
     return BenchmarkReport(
         info.name, info.preset, checkpoint.sha256, is_random, frame, machine, environment, tuple(rows), now
     )
+
+
+def times_table(title: str, times_ms: Mapping[str, Sequence[float]]) -> Table:
+    """Return what was timed as a table, a row for each name."""
+    drawn = Table(title, 'p50 ms', 'p95 ms', 'min ms', 'runs')
+    for name, times in times_ms.items():
+        drawn.add_row(name, *(f'{ms:.2f}' for ms in (*median_and_p95(times), min(times))), str(len(times)))
+    return drawn
 
 
 def yardstick(rows: Sequence[BenchmarkRow], size: int) -> BenchmarkRow | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 
 from dav2_ros.benchmark.cases import BenchmarkCase
 from dav2_ros.benchmark.pipelines import BenchmarkWay, way_of
+from dav2_ros.benchmark.timing import one_call_ms
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.selection.reference import gate_pictures
 from dav2_ros.models import checkpoints
@@ -40,9 +40,7 @@ class BenchmarkWorker:
         chosen = [(self._next + i) % len(self._pictures) for i in range(self._batch)]
         self._next += 1
         pictures = self._pictures[chosen]
-        started = time.perf_counter()
-        self._way(pictures)
-        return 1e3 * (time.perf_counter() - started)
+        return one_call_ms(lambda: self._way(pictures))
 
     def answer(self, request: dict) -> dict:
         """Do what a line asks for."""

@@ -24,6 +24,7 @@ from dav2_ros.benchmark.measure import measure
 from dav2_ros.benchmark.report import BenchmarkReport, absent, legend, report, table, to_json
 from dav2_ros.engines import ENGINES, cache
 from dav2_ros.engines.engine import PRECISIONS, EngineError, EngineSpec
+from dav2_ros.files.atomic import write_json
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.media.images import MediaError
 from dav2_ros.models import checkpoints
@@ -83,9 +84,11 @@ def bench(
         with _environment(cold or bool(isa), isa):
             found = _measure(model, bool(random), wanted, rounds)
         if json:
-            _write_json(json, found)
+            write_json(json, to_json(found))
         if png:
-            _draw(png, found)
+            from dav2_ros.benchmark.chart import draw
+
+            draw(found, png)
     except (BagError, EngineError, MediaError, OSError) as error:
         typer.echo(f'dav2: {error}', err=True)
         raise typer.Exit(1) from error
@@ -173,15 +176,3 @@ def _environment(anew: bool, isa: str) -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
-
-
-def _write_json(path: Path, found: BenchmarkReport) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cache.write_json(path, to_json(found))
-
-
-def _draw(path: Path, found: BenchmarkReport) -> None:
-    from dav2_ros.benchmark.chart import draw
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw(found, path)

@@ -11,9 +11,9 @@ from contextlib import suppress
 import numpy as np
 
 from dav2_ros.benchmark.machine import machine
+from dav2_ros.benchmark.timing import device_ms
 from dav2_ros.engines.backends.torch_engine import DTYPES
 from dav2_ros.gpu_check.session import CheckSession
-from dav2_ros.gpu_check.timing import device_ms
 
 COPIES, PRODUCTS = 10, 20
 ATTENTION_TOKENS, ATTENTION_HEADS, ATTENTION_WIDTH = 1814, 16, 64  # of vitl at 518x686

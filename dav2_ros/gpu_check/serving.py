@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from dav2_ros.benchmark.timing import call_ms, summary
 from dav2_ros.engines.engine import Engine, EngineError
 from dav2_ros.engines.hot_swap import SwappableEngine
 from dav2_ros.engines.selection.accuracy_gate import REPEAT, TOLERANCES
 from dav2_ros.engines.selection.reference import reference
 from dav2_ros.gpu_check.session import CheckSession
 from dav2_ros.gpu_check.subjects import CheckSubject
-from dav2_ros.gpu_check.timing import call_ms, summary
 
 SWAP_PATIENCE_S = 25.0  # CPU reference, two engines and their races
 FRAMES_AFTER = 20  # of the better engine, once it is there
@@ -157,6 +157,6 @@ def measure_batch(result: dict, session: CheckSession, subject: CheckSubject) ->
     """Measure the frames/s of several cameras through one engine."""
     pictures = subject.pictures()
     with subject.describe() as engine:
-        times_ms = call_ms(lambda: engine.infer(pictures), 100_000, session.settings.camera_s)
+        times_ms = call_ms(lambda: engine.infer(pictures), seconds=session.settings.camera_s)
     result |= summary(times_ms)
     result['frames_s'] = 1e3 * subject.batch * len(times_ms) / sum(times_ms)

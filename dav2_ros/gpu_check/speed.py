@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from dav2_ros.benchmark.baselines import EagerBaseline
+from dav2_ros.benchmark.timing import call_ms, device_ms, in_turns_ms, summary
 from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.backends.torch_cuda_engine import TorchCudaEngine
 from dav2_ros.engines.engine import Engine
@@ -16,7 +17,6 @@ from dav2_ros.engines.selection import accuracy_gate
 from dav2_ros.gpu_check.roofline import roofline
 from dav2_ros.gpu_check.session import CheckSession
 from dav2_ros.gpu_check.subjects import CheckSubject
-from dav2_ros.gpu_check.timing import call_ms, device_ms, in_turns_ms, summary
 
 ROUNDS = 12
 STAGE_CALLS = 50

@@ -17,9 +17,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from dav2_ros.benchmark.timing import in_turns_ms, summary
 from dav2_ros.gpu_check.session import CheckSession
 from dav2_ros.gpu_check.subjects import CheckSubject
-from dav2_ros.gpu_check.timing import in_turns_ms, summary
 
 START_S = 45.0  # PyTorch, CUDA and an engine
 READY = 'ready'

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from dav2_ros.benchmark.timing import summary
 from dav2_ros.engines.backends.torch_cuda_engine import _is_out_of_memory
 from dav2_ros.engines.engine import EngineError
 from dav2_ros.engines.export.fold import fold
@@ -22,7 +23,6 @@ from dav2_ros.gpu_check.__main__ import settings_for
 from dav2_ros.gpu_check.report import markdown, tables
 from dav2_ros.gpu_check.roofline import roofline, table
 from dav2_ros.gpu_check.session import JSON_FILE, MARKDOWN_FILE, CheckSession
-from dav2_ros.gpu_check.timing import in_turns_ms, summary
 from dav2_ros.network.dpt import DepthAnything
 from dav2_ros.network.presets import PRESETS
 
@@ -132,12 +132,6 @@ def test_a_target_is_passed_or_missed_by_its_numbers():
     targets = next(each for each in tables(document) if each.title == 'Targets')
     assert [row[-1] for row in targets.rows] == ['pass', 'pass', 'miss', 'not run', 'not run']
     assert '4.5 x' in markdown(document)
-
-
-def test_those_in_turns_get_as_many_turns():
-    calls = {'one': lambda: None, 'two': lambda: time.sleep(0.001)}
-    times_ms = in_turns_ms(calls, rounds=3, seconds=10.0, calls_per_turn=2)
-    assert {name: len(times) for name, times in times_ms.items()} == {'one': 6, 'two': 6}
 
 
 def test_memory_that_runs_out_is_told_from_other_errors():
