@@ -21,10 +21,12 @@ from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.run import RunOptions, run
 from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.writer import BagWriter
+from dav2_ros.benchmark.timing import rounds_of
 from dav2_ros.frames import Frame
 from dav2_ros.parameters.bag import BagParameters
 from dav2_ros.pipeline import DepthPipeline
 
+ALONE = 'the engine alone'
 ASKED = {
     'dav2 bag run, depth, points, stats': RunOptions(),
     'dav2 bag run, the same, chunks packed': RunOptions(compressed=True),
@@ -59,25 +61,33 @@ def alone(params: BagParameters, frames: int) -> list[float]:
 def overhead(frames: int = 150, rounds: int = 3) -> dict[str, list[float]]:
     """Return milliseconds per frame: the engine alone, frame by frame, and whole runs, in turns."""
     params = BagParameters()
-    found: dict[str, list[float]] = {'the engine alone': [], **{name: [] for name in ASKED}}
+    found: dict[str, list[float]] = {name: [] for name in (ALONE, *ASKED)}
     with tempfile.TemporaryDirectory() as folder:
         drive = recording(Path(folder), frames)
-        for number in range(rounds):
-            found['the engine alone'] += [float(np.mean(alone(params, frames)))]
-            for name, options in ASKED.items():
-                started = []  # when the engine is open and the first frame is done
-
-                def watch(at, started=started) -> None:
-                    started[:] = started or [(time.perf_counter(), at.fresh)]
-
-                run(drive, Path(folder) / f'out{number}', params, options, watch=watch)
-                at, done = started[0]
-                found[name].append(1e3 * (time.perf_counter() - at) / (frames - done))
+        for order in rounds_of(found, rounds):
+            for name in order:
+                if name == ALONE:
+                    found[name].append(float(np.mean(alone(params, frames))))
+                else:
+                    found[name].append(whole_ms(drive, params, ASKED[name], frames))
     return found
+
+
+def whole_ms(drive: Path, params: BagParameters, options: RunOptions, frames: int) -> float:
+    """Return the milliseconds per frame of a run, once the engine is open and the first frame is done."""
+    started: list[tuple[float, int]] = []
+
+    def watch(at) -> None:
+        started[:] = started or [(time.perf_counter(), at.fresh)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        run(drive, Path(folder) / 'out', params, options, watch=watch)
+        at, done = started[0]
+        return 1e3 * (time.perf_counter() - at) / (frames - done)
 
 
 if __name__ == '__main__':
     times = overhead()
-    best = min(times['the engine alone'])
+    best = min(times[ALONE])
     for name, each in times.items():
         print(f'{name:45} {min(each):8.2f} ms per frame, {best / min(each):.2f} of the speed of the engine alone')

@@ -14,16 +14,15 @@ import itertools
 import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from node import messages_of, nodes
 from rich.table import Table
 
+from dav2_ros.benchmark.timing import median_and_p95, rounds_of
 from dav2_ros.demo.processes import graph_of_our_own
 from dav2_ros.frames import Frame
 
@@ -43,20 +42,6 @@ class Side:
     rss_mb: float
 
 
-@contextmanager
-def nodes(commands: list[list[str]]) -> Iterator[list[subprocess.Popen]]:
-    """Run depth nodes, one for each list of arguments."""
-    depth_node = [sys.executable, '-m', 'dav2_ros.nodes.depth_node', '--ros-args']
-    running = [subprocess.Popen([*depth_node, *each], stderr=subprocess.DEVNULL) for each in commands]
-    try:
-        yield running
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
-
-
 def memory_mb(processes: list[subprocess.Popen]) -> tuple[float, float]:
     """Return the sums of PSS and RSS over processes."""
     sums = [0, 0]
@@ -74,10 +59,11 @@ class Cameras:
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.qos import qos_profile_sensor_data
+        from rclpy.serialization import serialize_message
         from sensor_msgs.msg import CameraInfo, Image
 
         self._node = rclpy.create_node('cameras')
-        self._image, self._info = serialised(one)
+        self._image, self._info = (bytearray(serialize_message(message)) for message in messages_of(one))
         create = self._node.create_publisher
         self._images = {name: create(Image, f'/{name}/image', qos_profile_sensor_data) for name in CAMERAS}
         self._infos = {name: create(CameraInfo, f'/{name}/camera_info', qos_profile_sensor_data) for name in CAMERAS}
@@ -133,21 +119,6 @@ class Cameras:
             self._images[name].publish(bytes(self._image))
 
 
-def serialised(one: Frame) -> tuple[bytearray, bytearray]:
-    """Return an Image and its CameraInfo as they travel."""
-    from rclpy.serialization import serialize_message
-    from sensor_msgs.msg import CameraInfo, Image
-
-    height, width = one.rgb.shape[:2]
-    image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
-    image.data.frombytes(one.rgb.tobytes())
-    info = CameraInfo(height=height, width=width)
-    info.k = one.camera.k.flatten().tolist()
-    info.p = np.hstack([one.camera.k, np.zeros((3, 1))]).flatten().tolist()
-    image.header.frame_id = info.header.frame_id = 'camera'
-    return bytearray(serialize_message(image)), bytearray(serialize_message(info))
-
-
 def measure(one: Frame, commands: list[list[str]], seconds: float) -> Side:
     """Run nodes under more frames than they can serve."""
     with nodes(commands) as running:
@@ -190,9 +161,9 @@ def compare(one: Frame, seconds: float = 10.0, rounds: int = 2) -> dict[str, obj
     rclpy.init()
     try:
         found = {name: [] for name in sides()}
-        for _ in range(rounds):
-            for name, commands in sides().items():
-                found[name].append(measure(one, commands, seconds))
+        for order in rounds_of(found, rounds):
+            for name in order:
+                found[name].append(measure(one, sides()[name], seconds))
     finally:
         rclpy.shutdown()
     told: dict[str, object] = {name: summary(runs) for name, runs in found.items()}
@@ -205,9 +176,9 @@ def summary(runs: list[Side]) -> dict[str, object]:
     """Return the numbers of one side: means over its turns, percentiles over all of its frames."""
     percentiles = {}
     for name in CAMERAS:
-        p50, p95 = np.percentile([ms for side in runs for ms in side.latencies_ms[name]] or [np.nan], (50, 95))
+        p50, p95 = median_and_p95([ms for side in runs for ms in side.latencies_ms[name]])
         hz = np.mean([side.frames_per_s[name] for side in runs])
-        percentiles[name] = {'frames_per_s': round(hz, 1), 'p50_ms': round(p50, 1), 'p95_ms': round(p95, 1)}
+        percentiles[name] = {'frames_per_s': round(float(hz), 1), 'p50_ms': round(p50, 1), 'p95_ms': round(p95, 1)}
     return {
         'frames_per_s': round(float(np.mean([sum(side.frames_per_s.values()) for side in runs])), 1),
         'cameras': percentiles,

@@ -11,12 +11,10 @@ CPU, of which the data path should be three times as fast; and how many cores a 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,6 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from dav2_ros.benchmark.timing import call_ms, median_and_p95
+from dav2_ros.files.atomic import write_json
 from dav2_training.data import registry
 from dav2_training.data.augment import crop, mirror
 
@@ -139,20 +139,14 @@ def reader(name: str, root: Path, cut: bool) -> Callable[[int], None]:
 
 def milliseconds(read: Callable[[int], None], seconds: float) -> list[float]:
     """Time single samples, for so long and at least ten."""
-    for index in range(FRAMES):
-        read(index)
-    times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 10:
-        started = time.perf_counter()
-        read(len(times))
-        times.append(1e3 * (time.perf_counter() - started))
-    return times
+    indices = count()
+    return call_ms(lambda: read(next(indices)), seconds=seconds, warm_up=FRAMES, least=10)
 
 
 def at_once(name: str, root: Path, seconds: float, queue) -> None:
     """Count the samples that one of several processes reads and cuts."""
     cv2.setNumThreads(1)
-    queue.put(1e3 / statistics.mean(milliseconds(reader(name, root, cut=True), seconds)))
+    queue.put(1e3 / float(np.mean(milliseconds(reader(name, root, cut=True), seconds))))
 
 
 def all_cores(name: str, root: Path, seconds: float) -> float:
@@ -176,12 +170,8 @@ def step_images_s(preset: str = 'vits', batch: int = 2) -> float:
 
     network = DepthAnything(preset, None).train()
     image = torch.rand(batch, 3, CROP, CROP)
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        network(image).mean().backward()
-        times.append(time.perf_counter() - started)
-    return batch / statistics.median(times[1:])
+    times_ms = call_ms(lambda: network(image).mean().backward(), 3, warm_up=1)
+    return 1e3 * batch / float(np.median(times_ms))
 
 
 def main() -> None:
@@ -202,8 +192,8 @@ def main() -> None:
             for number, (rgb, z_m) in enumerate(scenes(height, width)):
                 write(root, number, rgb, z_m)
             read, cut = (milliseconds(reader(name, root, with_crop), options.seconds) for with_crop in (False, True))
-            one, together = 1e3 / statistics.mean(cut), all_cores(name, root, options.seconds)
-            numbers = [float(np.percentile(times, p)) for times in (read, cut) for p in (50, 95)]
+            one, together = 1e3 / float(np.mean(cut)), all_cores(name, root, options.seconds)
+            numbers = [*median_and_p95(read), *median_and_p95(cut)]
             found[name] = dict(zip(('read_ms_p50', 'read_ms_p95', 'cut_ms_p50', 'cut_ms_p95'), numbers))
             found[name] |= {'size': f'{width}x{height}', 'images_s_one_core': one, 'images_s_all_cores': together}
             cells = [f'{n:.1f}' for n in (*numbers, one, together, 3 * GPU_IMAGES_S / one)]
@@ -214,7 +204,7 @@ def main() -> None:
         result['vits_step_images_s_cpu'] = step = step_images_s()
         slowest = min(entry['images_s_all_cores'] for entry in found.values())
         print(f'vits at {CROP}x{CROP} on this CPU, forward and backward: {step:.2f} images/s; slowest: {slowest:.1f}')
-    options.out.write_text(json.dumps(result, indent=1) + '\n')
+    write_json(options.out, result)
 
 
 if __name__ == '__main__':

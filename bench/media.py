@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.benchmark.timing import median_and_p95, one_call_ms, rounds_of
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.media import sources
 from dav2_ros.media.depth_files import ColourStyle, DepthFiles
@@ -52,22 +51,18 @@ def measure() -> dict[str, float]:
                 write_png(folder / f'{number:03d}.png', frame.rgb)
         frames = len(list(folder.iterdir()))
         ways = {'one after the other': one_after_the_other, 'overlapped': overlapped}
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(ROUNDS + 1):
-            for name, way in ways.items():
+        times_ms: dict[str, list[float]] = {name: [] for name in ways}
+        for order in rounds_of(ways, ROUNDS + 1):
+            for name in order:
                 shutil.rmtree(files.out, ignore_errors=True)
                 files.out.mkdir()
-                began = time.perf_counter()
-                way(estimator, folder, files)
-                seconds[name].append(time.perf_counter() - began)
+                times_ms[name].append(one_call_ms(partial(ways[name], estimator, folder, files)))
     found = {}
-    for name, each in seconds.items():
-        found[f'{name}: frames/s p50'] = frames / np.median(each[1:])
-        found[f'{name}: frames/s p5'] = frames / np.percentile(each[1:], 95)
-    found['ratio of medians'] = float(
-        np.median(seconds['one after the other'][1:]) / np.median(seconds['overlapped'][1:])
-    )
-    return found
+    for name, each in times_ms.items():
+        p50, p95 = median_and_p95(each[1:])
+        found |= {f'{name}: frames/s p50': 1e3 * frames / p50, f'{name}: frames/s p5': 1e3 * frames / p95}
+    slow, fast = (found[f'{name}: frames/s p50'] for name in ways)
+    return {**found, 'ratio of medians': fast / slow}
 
 
 if __name__ == '__main__':

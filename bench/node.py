@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import array
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -22,12 +23,36 @@ WARM_UP = 10
 def overhead(one: Frame, frames: int) -> dict[str, list[float]]:
     """Send one frame many times to a depth node of its own; returns milliseconds per frame."""
     os.environ.update(graph_of_our_own())  # with shared memory that a VGA image fits into: see demo/fastdds.xml
-    node = subprocess.Popen([sys.executable, '-m', 'dav2_ros.nodes.depth_node'], stderr=subprocess.DEVNULL)
+    with nodes([[]]) as (process,):
+        return _measure(one, frames, process)
+
+
+@contextmanager
+def nodes(commands: list[list[str]]) -> Iterator[list[subprocess.Popen]]:
+    """Run depth nodes, one for each list of arguments."""
+    depth_node = [sys.executable, '-m', 'dav2_ros.nodes.depth_node', '--ros-args']
+    running = [subprocess.Popen([*depth_node, *each], stderr=subprocess.DEVNULL) for each in commands]
     try:
-        return _measure(one, frames, node)
+        yield running
     finally:
-        node.terminate()
-        node.wait()
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+
+
+def messages_of(one: Frame) -> tuple:
+    """Return the Image and the CameraInfo of a frame."""
+    from sensor_msgs.msg import CameraInfo, Image
+
+    height, width = one.rgb.shape[:2]
+    image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
+    image.data.frombytes(one.rgb.tobytes())
+    info = CameraInfo(height=height, width=width)
+    info.k = one.camera.k.flatten().tolist()
+    info.p = np.hstack([one.camera.k, np.zeros((3, 1))]).flatten().tolist()
+    image.header.frame_id = info.header.frame_id = 'camera'
+    return image, info
 
 
 def _measure(one: Frame, frames: int, process: subprocess.Popen) -> dict[str, list[float]]:
@@ -52,16 +77,7 @@ def _measure(one: Frame, frames: int, process: subprocess.Popen) -> dict[str, li
     node.create_subscription(PointCloud2, 'points', lambda m: note('points', m), qos_profile_sensor_data)
     node.create_subscription(InferenceStats, 'stats', lambda m: note('engine', m), 10)
 
-    height, width = one.rgb.shape[:2]
-    image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
-    data = array.array('B')
-    data.frombytes(one.rgb.tobytes())
-    image.data = data
-    info = CameraInfo(height=height, width=width)
-    info.k = one.camera.k.flatten().tolist()
-    info.p = np.hstack([one.camera.k, np.zeros((3, 1))]).flatten().tolist()
-    image.header.frame_id = info.header.frame_id = 'camera'
-
+    image, info = messages_of(one)
     deadline = time.monotonic() + 60
     while images.get_subscription_count() == 0:
         rclpy.spin_once(node, timeout_sec=0.1)

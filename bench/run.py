@@ -20,15 +20,16 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
+from dav2_ros.benchmark.report import times_table
+from dav2_ros.benchmark.timing import call_ms, median_and_p95
+from dav2_ros.files.atomic import write_json
 from dav2_ros.frames import Frame
 
 HEIGHT, WIDTH = 480, 640
@@ -40,15 +41,7 @@ PICTURE = Path(__file__).parents[1] / 'docs' / 'pictures' / 'engines.png'
 
 
 def timed(call: Callable[[], object], runs: int = 60, warm_up: int = 5) -> list[float]:
-    """Return the milliseconds of each of `runs` calls."""
-    for _ in range(warm_up):
-        call()
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - started))
-    return times
+    return call_ms(call, runs, warm_up=warm_up)
 
 
 def frame() -> Frame:
@@ -157,7 +150,7 @@ def cameras() -> None:
     with console.status('four cameras'):
         found = {'machine': machine(), **compare(frame())}
     console.print(show(found))
-    (RESULTS / 'cameras.json').write_text(json.dumps(found, indent=1) + '\n')
+    write_json(RESULTS / 'cameras.json', found)
 
 
 def machine() -> dict[str, object]:
@@ -183,22 +176,18 @@ def steps(parts: list[str], frames: int) -> None:
     for part in parts:
         title, measure = sections[part]
         here = machine()
-        table = Table(title, 'p50 ms', 'p95 ms', 'min ms', 'runs')
         with console.status(title):
             found = measure()
-        for name, times in found.items():
-            p50, p95 = np.percentile(times, (50, 95))
-            table.add_row(name, f'{p50:.2f}', f'{p95:.2f}', f'{min(times):.2f}', str(len(times)))
-        ms = {name: {**summary(times), 'runs': len(times)} for name, times in found.items()}
+        ms = {name: summary(times) for name, times in found.items()}
         kept = {name: facts for name, facts in kept.items() if name in sections} | {part: {'machine': here, 'ms': ms}}
-        console.print(table)
-        LATEST.write_text(json.dumps(kept, indent=1) + '\n')
+        console.print(times_table(title, found))
+        write_json(LATEST, kept)
     console.print(f'kept in {LATEST}')
 
 
 def summary(times: list[float]) -> dict[str, float]:
-    p50, p95 = np.percentile(times, (50, 95))
-    return {'p50': round(p50, 3), 'p95': round(p95, 3), 'min': round(min(times), 3)}
+    p50, p95 = median_and_p95(times)
+    return {'p50': round(p50, 3), 'p95': round(p95, 3), 'min': round(min(times), 3), 'runs': len(times)}
 
 
 def main() -> None:
@@ -209,7 +198,6 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=5, help='Turns of each engine.')
     asked = parser.parse_args()
     parts = asked.part or list(PARTS)
-    RESULTS.mkdir(exist_ok=True)
     if within := [part for part in parts if part not in ('cameras', 'engines')]:
         steps(within, asked.frames)
     if 'cameras' in parts:

@@ -11,13 +11,15 @@ The bundled model's depth is made wrong by a factor; sensors are simulated from 
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
 from dav2_ros.bags import DEMO_BAG
 from dav2_ros.bags.storage.reader import BagReader
+from dav2_ros.benchmark.report import times_table
+from dav2_ros.benchmark.timing import call_ms, median_and_p95
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
 from dav2_ros.frames import DepthMap
@@ -97,20 +99,11 @@ def cost() -> None:
     pose = Pose.from_rpy((0.0, -0.2, 0.1), (0.0, 0.0, 0.0)).of_bodies()
     xyz_m = camera.unproject(depth.z_m).reshape(-1, 3)[rng.choice(640 * 480, 100_000)]
     cloud = pose.inverse().apply(xyz_m)
-    for name, work in (
-        (
-            'cloud of 100 000 points: pose, projection, occlusion, fit',
-            lambda: measure(depth, Points(pose.apply(cloud))),
-        ),
-        ('height: ground plane, fit', lambda: measure(depth, GroundHeight(1.2))),
-    ):
-        took_ms = []
-        for _ in range(200):
-            started = time.perf_counter()
-            work()
-            took_ms.append(1e3 * (time.perf_counter() - started))
-        p50, p95 = np.percentile(took_ms, (50, 95))
-        print(f'{name}: least {min(took_ms):.2f} ms, median {p50:.2f}, p95 {p95:.2f}')
+    works = {
+        'cloud of 100 000 points: pose, projection, occlusion': lambda: measure(depth, Points(pose.apply(cloud))),
+        'height: ground plane': lambda: measure(depth, GroundHeight(1.2)),
+    }
+    Console().print(times_table('one fit', {name: call_ms(work, 200) for name, work in works.items()}))
 
 
 def draw(rows: dict[str, np.ndarray], path: Path) -> None:
@@ -139,7 +132,7 @@ def draw(rows: dict[str, np.ndarray], path: Path) -> None:
 def main() -> None:
     rows = run()
     for name, each in rows.items():
-        print(f'{name:7} AbsRel {each[:, 0].mean():.3f} (p95 {np.percentile(each[:, 0], 95):.3f})')
+        print(f'{name:7} AbsRel {each[:, 0].mean():.3f} (p95 {median_and_p95(each[:, 0])[1]:.3f})')
     cost()
     if len(sys.argv) > 1:
         draw(rows, Path(sys.argv[1]))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import os
 import re
 import tempfile
@@ -30,7 +29,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dav2_ros.files.atomic import write_file
+from dav2_ros.benchmark.machine import machine
+from dav2_ros.benchmark.timing import call_ms
+from dav2_ros.files.atomic import write_file, write_json, write_whole
 from dav2_training.config import FitConfig, SetConfig, Start
 from dav2_training.data.pseudo.label_file import encode, label_path
 from dav2_training.data.relative_batches import RelativeBatches, open_sets
@@ -85,16 +86,9 @@ def labelled_pictures(root: Path) -> int:
     return sum(path.stat().st_size for path in (root / 'labels').iterdir())
 
 
-def images_s(call: Callable[[], object], images: int, runs: int, device: str) -> list[float]:
+def images_s(call: Callable[[], object], images: int, runs: int) -> list[float]:
     """Return the images/s of each of `runs` calls, after two that do not count."""
-    found = []
-    for number in range(runs + 2):
-        began = time.perf_counter()
-        call()
-        if device == 'cuda':
-            torch.cuda.synchronize()
-        found += [images / (time.perf_counter() - began)] if number > 1 else []
-    return found
+    return [1e3 * images / ms for ms in call_ms(call, runs)]
 
 
 def pure(case: Case) -> list[float]:
@@ -108,8 +102,15 @@ def pure(case: Case) -> list[float]:
             loss = network(x).float().mean()
         loss.backward()
         network.zero_grad(set_to_none=True)
+        wait(case.device)
 
-    return images_s(step, case.batch, case.steps, case.device)
+    return images_s(step, case.batch, case.steps)
+
+
+def wait(device: str) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device == 'cuda':
+        torch.cuda.synchronize()
 
 
 def loop(case: Case, root: Path) -> list[float]:
@@ -128,8 +129,7 @@ def loop(case: Case, root: Path) -> list[float]:
     ends: list[float] = []
 
     def after(step: int) -> None:
-        if case.device == 'cuda':
-            torch.cuda.synchronize()
+        wait(case.device)
         ends.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as out:
@@ -145,7 +145,7 @@ def fed(root: Path) -> list[float]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        return images_s(lambda: feed.make(next(steps), range(8)), 8, 6, 'cpu')
+        return images_s(lambda: feed.make(next(steps), range(8)), 8, 6)
     finally:
         cv2.setNumThreads(threads)
 
@@ -209,7 +209,7 @@ def tell(name: str, rows: list[str]) -> None:
     text = README.read_text()
     marks = f'<!-- {name} -->', f'<!-- end of {name} -->'
     inside = re.compile(f'{marks[0]}.*?{marks[1]}', re.DOTALL)
-    README.write_text(inside.sub(lambda _: '\n'.join([marks[0], *rows, marks[1]]), text))
+    write_whole(README, inside.sub(lambda _: '\n'.join([marks[0], *rows, marks[1]]), text))
 
 
 def main() -> None:
@@ -218,8 +218,6 @@ def main() -> None:
     parser.add_argument('part', nargs='?', choices=['measure', 'plan'], help='Only this; both.')
     part = parser.parse_args().part
     if part != 'plan':
-        from dav2_ros.benchmark.machine import machine
-
         kept: dict = {'machine': machine(), 'cases': []}
         with tempfile.TemporaryDirectory() as folder:
             kept['label_kb'] = labelled_pictures(Path(folder)) / PICTURES / 1e3
@@ -228,7 +226,7 @@ def main() -> None:
                 kept['cases'].append(
                     {'case': dataclasses.asdict(case), 'pure': pure(case), 'loop': loop(case, Path(folder))}
                 )
-        RESULTS.write_text(json.dumps(kept, indent=1) + '\n')
+        write_json(RESULTS, kept)
         tell('measured', measured(kept))
     if part != 'measure':
         tell('computed', plan())
