@@ -8,9 +8,7 @@ python -m dav2_training.timed.bench config/training/vitt_procedural_gpu.yaml
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +16,8 @@ from typing import Annotated
 import torch
 import typer
 
+from dav2_ros.benchmark.timing import device_ms
+from dav2_ros.files.atomic import write_json
 from dav2_training import config as configs
 from dav2_training.config import MetricConfig
 from dav2_training.data.varied.camera_faults import take
@@ -28,22 +28,6 @@ from dav2_training.data.varied.render import pack
 from dav2_training.stages.metric import info_of, loss_of, network_of
 from dav2_training.timed.fit import shapes
 from dav2_training.timed.session import TimedSession
-
-
-def seconds(call: Callable[[], object], device: str, repeats: int) -> float:
-    """Return the mean time of a call, after one that does not count."""
-    call()
-    _wait(device)
-    began = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    _wait(device)
-    return (time.perf_counter() - began) / repeats
-
-
-def _wait(device: str) -> None:
-    if device != 'cpu':
-        torch.cuda.synchronize()
 
 
 def _draw(buffer: FrameBuffer, count: int, shape: Shape, generator: torch.Generator) -> torch.Tensor:
@@ -66,27 +50,27 @@ def main(
     found = {'compose, 1 process': 1e3 * (time.perf_counter() - began) / len(packed)}
     print(f'{len(packed)} frames a table, {packed.counts.mean():.0f} primitives; rays by {caster_for(device).name}')
     buffer = FrameBuffer(4 * len(packed), c.height, c.width, device)
-    found['render'] = 1e3 * seconds(partial(buffer.fill, packed), device, repeats) / len(packed)
+    found['render'] = device_ms(partial(buffer.fill, packed), repeats, device) / len(packed)
     generator = torch.Generator(device=device).manual_seed(0)
     session = TimedSession(network_of(c), c, loss_of(c), info_of(c), out.parent, device, time.monotonic())
     n = c.fit.batch
     for share, panorama, shape in shapes(c):
         if panorama:
             buffer = FrameBuffer(4 * len(packed), c.timed.panorama_height, c.timed.panorama_width, device)
-            found['render panoramas'] = 1e3 * seconds(partial(buffer.fill, packed), device, 2) / len(packed)
+            found['render panoramas'] = device_ms(partial(buffer.fill, packed), 2, device) / len(packed)
         name = f'{shape.height}x{shape.width}'
         batch = buffer.draw(n, shape, generator)
         taken = dataclasses.replace(batch, rgb=take(batch.rgb, generator))
         draw = partial(_draw, buffer, n, shape, generator)
-        found[f'draw and take {name}'] = 1e3 * seconds(draw, device, repeats) / n
+        found[f'draw and take {name}'] = device_ms(draw, repeats, device) / n
         learn = partial(session.learn, taken)
-        found[f'learn {name}, {100 * share:.0f} % of steps'] = 1e3 * seconds(learn, device, repeats) / n
+        found[f'learn {name}, {100 * share:.0f} % of steps'] = device_ms(learn, repeats, device) / n
     for name, ms in found.items():
         print(f'{name:40s} {ms:8.4f} ms a frame {1e3 / ms:10.0f} frames/s')
     if device != 'cpu':
         found['peak GiB'] = torch.cuda.max_memory_allocated() / 2**30
         print(f'peak memory {found["peak GiB"]:.1f} GiB')
-    out.write_text(json.dumps(found, indent=1))
+    write_json(out, found)
 
 
 if __name__ == '__main__':
