@@ -33,7 +33,9 @@ WRITTEN = ('input_size', 'rectified_input', 'rectify', 'max_hfov_deg', 'turn_upr
 class DistanceSource(Protocol):
     """Anything that knows distances of some pictures of a recording."""
 
-    handlers: Mapping[str, Callable[[RecordedMessage], None]]  # what it reads of the recording, by topic
+    @property
+    def handlers(self) -> Mapping[str, Callable[[RecordedMessage], None]]:
+        """What it reads of the recording, by topic."""
 
     def at(self, picture: CameraFrame, frame: Frame) -> tuple[Measurement | None, str]:
         """Return what is known of a recorded picture, as `frame` shows it (rectified), or why nothing is.
@@ -113,8 +115,14 @@ def pair_up(
         found.append(measurement.pairs(pipeline.postprocess(request, estimate)))
     if not found:
         raise BagError(f'Nothing is known about any picture of {stream.topic}, as {missing}.')
-    joined = [np.concatenate([getattr(pairs, name) for pairs in found]) for name in ('known_m', 'model_m', 'regions')]
-    return Pairs(*joined, enough=found[0].enough, why_none=found[0].why_none), len(found)
+    joined = Pairs(
+        np.concatenate([pairs.known_m for pairs in found]),
+        np.concatenate([pairs.model_m for pairs in found]),
+        np.concatenate([pairs.regions for pairs in found]),
+        found[0].enough,
+        found[0].why_none,
+    )
+    return joined, len(found)
 
 
 def fit(pairs: Pairs, frames: int, of: str, params: BagParameters, *, shift: bool) -> Calibration:

@@ -195,12 +195,12 @@ def to_text(found: Overview) -> str:
         rows.append((each.topic, each.type, str(each.messages), hz, each.use or '-'))
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines += ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    for each in found.cameras:
-        size = f'{each.width}x{each.height}' if each.width else 'unknown size'
-        lines += ['', f'Camera {each.topic}: {size} {each.encoding}, frame {each.frame_id!r}']
-        lines += [f'  camera_info  {each.info_topic}: {each.lens}'] if each.lens else []
-        lines += [f'  {partner.source:11}  {partner.topic}: {partner.where}' for partner in each.partners]
-        lines += [f'  missing      {sentence}' for sentence in each.missing]
+    for camera in found.cameras:
+        size = f'{camera.width}x{camera.height}' if camera.width else 'unknown size'
+        lines += ['', f'Camera {camera.topic}: {size} {camera.encoding}, frame {camera.frame_id!r}']
+        lines += [f'  camera_info  {camera.info_topic}: {camera.lens}'] if camera.lens else []
+        lines += [f'  {partner.source:11}  {partner.topic}: {partner.where}' for partner in camera.partners]
+        lines += [f'  missing      {sentence}' for sentence in camera.missing]
     if not found.cameras:
         lines += ['', 'There are no pictures in it.']
     lines += [f'Damage: {note}' for note in found.notes]

@@ -141,7 +141,8 @@ class _Job:
     ) -> None:
         self._bag, self._stream, self._pipeline, self._outputs = bag, stream, pipeline, outputs
         self._writer, self._unfinished = writer, unfinished
-        self._fresh, self._engine_s, self._refused = 0, 0.0, Counter()
+        self._fresh, self._engine_s = 0, 0.0
+        self._refused: Counter[str] = Counter()  # why, and how often
 
     def run(self, copy: bool, watch: Callable[[RunProgress], None]) -> None:
         self._started_s = time.monotonic()
@@ -180,7 +181,7 @@ class _Job:
         if copy:
             names = self._bag.topics.keys() - set(self._outputs.topics())
             others = dict.fromkeys(names, copies.append)
-        skipped = Counter()
+        skipped: Counter[str] = Counter()
         for picture in self._stream.read(others, skip=self._unfinished.skips):
             yield from self._unfinished.fresh(copies, skipped)
             copies.clear()

@@ -214,7 +214,7 @@ class _Frames:
     def evaluation(self) -> Evaluation:
         """Return all that was found; raises BagError if that is nothing."""
         if not self._tallies['raw'].rows:
-            why = max(self._refused, key=self._refused.get, default='there is no picture')
+            why = max(self._refused, key=self._refused.__getitem__, default='there is no picture')
             raise BagError(f'Nothing could be compared: {why}.')
         about = self._pipeline.estimator.describe()
         engine = f'{about["engine"]} {about["precision"]}'

@@ -39,7 +39,10 @@ class GroundTruth(Protocol):
 
     name: str
     why_not: str  # the last reason why there was nothing
-    handlers: Mapping[str, Callable[[RecordedMessage], None]]  # what it reads of a recording, by topic
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[[RecordedMessage], None]]:
+        """What it reads of a recording, by topic."""
 
     def at(self, picture: CameraFrame, frame: Frame) -> DepthMap | Measurement | None:
         """Return what is known of a recorded picture, as `frame` shows it (rectified); None if nothing is."""

@@ -45,7 +45,7 @@ def title(each: VariantResult) -> str:
 def tables(found: Sequence[Evaluation]) -> tuple[ReportTable, ...]:
     """Return all numbers side by side, then the error by range."""
     judged = [each for one in found for each in one.judged]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for each in judged:
         m = each.metrics
         values = (m.abs_rel, m.sq_rel, m.rmse, m.rmse_log, m.log10, m.silog, m.d1, m.d2, m.d3)
@@ -60,8 +60,8 @@ def tables(found: Sequence[Evaluation]) -> tuple[ReportTable, ...]:
     for each in judged:
         for row in each.ranges.filled():
             reach = f'{row.low_m:g} to {row.high_m:g}'
-            values = (percent(row.bias), percent(row.abs_rel), number(row.rmse, 3), number(row.d1, 3))
-            ranges.append((title(each), reach, str(row.pixels), *values))
+            errors = (percent(row.bias), percent(row.abs_rel), number(row.rmse, 3), number(row.d1, 3))
+            ranges.append((title(each), reach, str(row.pixels), *errors))
     return (
         ReportTable(
             'All frames', ('', *HEADER), tuple(rows), 'Means over frames. Errors: smaller is better; δ: larger.'

@@ -48,12 +48,13 @@ def truth_picture(known: DepthMap | Measurement, depth: DepthMap) -> np.ndarray:
     """Return (H, W) float32: known distances where they fall on the picture, NaN elsewhere."""
     if isinstance(known, DepthMap):
         return known.z_m
-    sparse = np.full(depth.z_m.shape, np.nan, np.float32)
+    height, width = depth.z_m.shape
+    sparse = np.full((height, width), np.nan, np.float32)
     if isinstance(known, Points) and depth.camera:
         xyz_m, at = in_picture(known.xyz_m, depth.camera)
-        seen = nearest_returns(at, xyz_m[:, 2], sparse.shape)
+        seen = nearest_returns(at, xyz_m[:, 2], (height, width))
         u, v = np.rint(at[seen]).astype(np.intp).T
-        inside = (u >= 0) & (v >= 0) & (u < sparse.shape[1]) & (v < sparse.shape[0])
+        inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
         sparse[v[inside], u[inside]] = xyz_m[seen, 2][inside]
     return sparse
 

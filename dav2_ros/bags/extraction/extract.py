@@ -91,9 +91,10 @@ class Extraction:
         """Write each picture with its depth, unless it is there, and the lists at the end."""
         about = {**asdict(self.config), 'recording': self.bag.path.name, 'image_topic': self.image_topic}
         claim(self.out, {**about, 'pictures': len(self), 'units_per_m': self.units_per_m})
-        kept, cameras = [], []
+        kept: list[ExtractedSample] = []
+        cameras: list[Camera] = []
         for planned, picture, sensor in self._pairs():
-            camera = self.cameras.at(planned.picture_ns)
+            camera = self._camera(planned.picture_ns)
             if camera not in cameras:
                 cameras.append(camera)
             name, known = self._write(planned, picture, sensor) if picture else self._written(planned)
@@ -120,6 +121,13 @@ class Extraction:
                 continue
             yield recorded, message
 
+    def _camera(self, at_ns: int) -> Camera:
+        """Return the camera of a picture; raises BagError if nobody calibrated it."""
+        camera = self.cameras.at(at_ns)
+        if camera is None:
+            raise BagError(f'{self.bag.path} has no calibrated camera_info of {self.image_topic}: give --info-topic.')
+        return camera
+
     def _plan(self) -> list[PlannedSample]:
         """Read all stamps, pair them, and divide the pictures by time."""
         stamps: dict[str, set[int]] = {self.image_topic: set(), self.sensor_topic: set()}
@@ -132,8 +140,7 @@ class Extraction:
         taken = list(enumerate(sorted(stamps[self.image_topic])))[:: self.config.every]
         if not len(sensors) or not taken:
             raise BagError(f'{self.bag.path} has no messages on {self.image_topic} or on {self.sensor_topic}.')
-        if self.cameras.at(taken[0][1]) is None:
-            raise BagError(f'{self.bag.path} has no calibrated camera_info of {self.image_topic}: give --info-topic.')
+        self._camera(taken[0][1])
         nearest = ((i, at, int(_nearest(sensors, at))) for i, at in taken)
         paired = [(i, at, other) for i, at, other in nearest if abs(at - other) <= 1e9 * self.config.tolerance_s]
         if not paired:
@@ -171,7 +178,7 @@ class Extraction:
 
     def _write(self, planned: PlannedSample, picture: Any, sensor: Any) -> tuple[str, float]:
         """Write a picture, then its depth; return the picture's file name, and the share of pixels known, 0 if none."""
-        camera = self.cameras.at(planned.picture_ns)
+        camera = self._camera(planned.picture_ns)
         try:
             data, suffix = _encoded(picture)
         except BagError:

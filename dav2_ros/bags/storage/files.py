@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from dav2_ros.bags import BagError
 from dav2_ros.bags.storage.records import RecordedMessage, StoredFile, StoredTopic, full_type, inflated
 from dav2_ros.bags.storage.recovery import McapScan, SqliteScan
 
-SCANS = {'.mcap': McapScan, '.db3': SqliteScan}
+SCANS: dict[str, Callable[[Path], StoredFile]] = {'.mcap': McapScan, '.db3': SqliteScan}
 PIECE = 2**22  # bytes read at once from a compressed file
 
 
@@ -47,7 +47,8 @@ class IndexedFile:
     def messages(self, topics: Collection[str] | None) -> Iterator[RecordedMessage]:
         """Yield the messages of these topics in order of time."""
         wanted = [c for c in self._connections if topics is None or c.topic in topics]
-        last_ns, at_last = None, []  # the time of the last message, and all messages of that time
+        last_ns: int | None = None  # the time of the last message
+        at_last: list[Any] = []  # all messages of that time
         try:
             for connection, log_ns, data in self._reader.messages(wanted) if wanted else ():
                 at_last = [*at_last, data] if log_ns == last_ns else [data]
@@ -161,5 +162,6 @@ def _listed(path: Path) -> tuple[list[str], list[str]]:
 def _number(file: Path) -> tuple[str, int]:
     """Sort drive_10 after drive_9."""
     stem = file.name.partition('.')[0]
-    found = re.fullmatch(r'(.*?)_?(\d*)', stem)
+    found = re.fullmatch(r'(?s)(.*?)_?(\d*)', stem)
+    assert found is not None, 'whatever a file is called, this fits'
     return found[1], int(found[2] or 0)

@@ -16,6 +16,7 @@ import numpy as np
 
 from dav2_ros.bags import BagError
 from dav2_ros.camera import Camera
+from dav2_ros.cloud.cloud import field_offsets
 from dav2_ros.frames import DepthMap, stamp_ns
 from dav2_ros.image import image_encodings
 from dav2_ros.image.camera_info import InfoFields, camera_from_info
@@ -186,7 +187,7 @@ def image(values: np.ndarray, encoding: str, stamp: int, frame_id: str) -> Any:
 def cloud(points: np.ndarray, stamp: int, frame_id: str, *, is_dense: bool) -> Any:
     """Make a PointCloud2 of a (H, W) structured array of little-endian float32 fields."""
     field = kilted().types['sensor_msgs/msg/PointField']
-    fields = [field(name, points.dtype.fields[name][1], FLOAT32, 1) for name in points.dtype.names]
+    fields = [field(name, offset, FLOAT32, 1) for name, offset in field_offsets(points.dtype).items()]
     height, width = points.shape
     step, data = points.dtype.itemsize, np.ascontiguousarray(points).view(np.uint8).ravel()
     steps = (step, width * step)

@@ -37,7 +37,7 @@ class McapScan:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _stored(self, channel: Any, counts: Counter) -> StoredTopic:
+    def _stored(self, channel: Any, counts: Counter[str]) -> StoredTopic:
         schema = self._schemas.get(channel.schema_id)
         text = schema.data.decode(errors='replace') if schema and schema.encoding == 'ros2msg' else ''
         qos = channel.metadata.get('offered_qos_profiles', '')
@@ -51,7 +51,7 @@ class McapScan:
                 last_ns = message.log_time
                 channel = self._channels.get(message.channel_id)
                 schema = self._schemas.get(channel.schema_id) if channel else None
-                if schema and (topics is None or channel.topic in topics):
+                if channel and schema and (topics is None or channel.topic in topics):
                     yield RecordedMessage(channel.topic, full_type(schema.name), last_ns, inflated(message.data))
         if self.note and last_ns:
             self.note = f'{self.note.partition("; ")[0]}; the last readable message is of {1e-9 * last_ns:.3f} s'
@@ -124,14 +124,15 @@ class McapScan:
         return None
 
 
-def _counted(messages: Iterable[RecordedMessage]) -> tuple[Counter, tuple[int, int] | None]:
+def _counted(messages: Iterable[RecordedMessage]) -> tuple[Counter[str], tuple[int, int] | None]:
     """Count messages by topic, and return the times of the first and the last."""
-    counts, first_ns, last_ns = Counter(), None, None
+    counts: Counter[str] = Counter()
+    span_ns: tuple[int, int] | None = None
     for each in messages:
         counts[each.topic] += 1
-        first_ns = each.log_ns if first_ns is None else min(first_ns, each.log_ns)
-        last_ns = each.log_ns if last_ns is None else max(last_ns, each.log_ns)
-    return counts, None if first_ns is None else (first_ns, last_ns)
+        first_ns, last_ns = span_ns or (each.log_ns, each.log_ns)
+        span_ns = min(first_ns, each.log_ns), max(last_ns, each.log_ns)
+    return counts, span_ns
 
 
 def _chunk(content: bytes) -> bytes:
@@ -199,12 +200,12 @@ class SqliteScan:
         """Yield the messages of these topics in the order of the rows."""
         wanted = [number for number, (name, _) in self._names.items() if topics is None or name in topics]
         asked = f'SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({",".join(map(str, wanted))})'
-        last_ns, count = None, 0
+        last_ns: int | None = None
         try:
             for number, log_ns, data in self._database.execute(f'{asked} ORDER BY rowid'):
                 if isinstance(log_ns, int) and isinstance(data, bytes):
-                    last_ns, count = log_ns, count + 1
+                    last_ns = log_ns
                     yield RecordedMessage(*self._names[number], log_ns, inflated(data))
         except sqlite3.Error as error:
-            ends = f'; the last readable message is of {1e-9 * last_ns:.3f} s' if count else ''
+            ends = f'; the last readable message is of {1e-9 * last_ns:.3f} s' if last_ns is not None else ''
             self.note = f'{self.path.name} ends early ({error}){ends}'
