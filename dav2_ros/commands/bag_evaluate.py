@@ -63,12 +63,12 @@ def evaluate_bag(
     with one_sentence():
         params, _ = read_parameters(BagParameters, params_file, param or [], input_size=size, output_size='camera')
         limits = [read_threshold(text, VARIANTS, NUMBERS) for text in fail_if or []]
-        found, asked = [], None
+        judged = []
         for name, what in product(model or [params.estimator.model], engine or [params.estimator.engine]):
             chosen = replaced(params, {'model': name, 'engine': what})
             topics, of = (topic, info_topic, sensor_topic), (depth_topic, lidar_topic, distance or [])
-            one, asked = _judge(bag, chosen, of, topics, EvaluationOptions(frames, max_depth, worst))
-            found.append(one)
+            judged.append(_judge(bag, chosen, of, topics, EvaluationOptions(frames, max_depth, worst)))
+        found, asked = [one for one, _ in judged], judged[-1][1]
         evaluation_report.write(out, asked, found)
     _tell(found, asked, out)
     broken = [f'{each.model}, {each.engine}: {why}' for one in found for why in _breaches(one, limits)

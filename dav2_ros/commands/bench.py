@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -34,6 +34,7 @@ from dav2_ros.network.presets import PATCH, PRESETS
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+T = TypeVar('T')
 CALIBRATION = 16  # pictures: `dav2 export` takes more
 
 
@@ -144,7 +145,7 @@ def _measure(model: str, is_random: bool, wanted: BenchmarkOptions, rounds: int)
     return found
 
 
-def _check(option: str, values: Sequence | None, is_known: Callable[[object], bool], known: str) -> None:
+def _check(option: str, values: Sequence[T] | None, is_known: Callable[[T], bool], known: str) -> None:
     for value in values or ():
         if not is_known(value):
             raise typer.BadParameter(f'--{option} {value} is not there: choose {known}.')

@@ -115,7 +115,7 @@ def _source(
         return TapeDistances(TapeMeasure([numbers(each, 3) for each in distance]))
     names = ('scale_sensor_x_m', 'scale_sensor_y_m', 'scale_sensor_z_m',
              'scale_sensor_roll_deg', 'scale_sensor_pitch_deg', 'scale_sensor_yaw_deg')  # fmt: skip
-    place = dict(zip(names, (*numbers(sensor_xyz, 3), *numbers(sensor_rpy_deg, 3)), strict=True))
+    place: dict[str, object] = dict(zip(names, (*numbers(sensor_xyz, 3), *numbers(sensor_rpy_deg, 3)), strict=True))
     place |= {'scale_extrinsics': 'parameters', 'scale_tolerance_s': tolerance_s}
     source = 'depth' if depth_topic else 'lidar'
     return SensorDistances(RecordedSensor(bag, source, depth_topic or lidar_topic, replaced(params.scale, place)))

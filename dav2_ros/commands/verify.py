@@ -8,7 +8,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,10 +19,14 @@ from dav2_ros.engines.selection import verdict
 from dav2_ros.engines.selection.candidates import EngineCandidate, list_candidates
 from dav2_ros.engines.selection.selection import open_and_prove
 from dav2_ros.engines.selection.verdict import AccuracyVerdict
+from dav2_ros.files.atomic import write_json
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models import checkpoints
 from dav2_ros.models.checkpoints import Checkpoint
 from dav2_ros.models.registry import BUNDLED
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SHAPES = ('frame', 'network')
 KILLED_S = 3600.0  # who has been making something for so long was killed
@@ -59,7 +63,7 @@ def verify(
     if json:
         facts = {'model': checkpoint.info.name, 'weights': checkpoint.sha256, 'absent': list(absent)}
         json.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_json(json, facts | {'verdicts': [each.to_facts() for each in found]})
+        write_json(json, facts | {'verdicts': [each.to_facts() for each in found]})
     if not any(each.passed for each in found):
         raise typer.Exit(1)
 
@@ -79,7 +83,8 @@ def _prove_all(
     from rich.console import Console
     from rich.progress import Progress
 
-    found, absent = [], {}
+    found: list[AccuracyVerdict] = []
+    absent: dict[str, None] = {}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task('', total=len(candidates))
         for rung in candidates:
@@ -98,7 +103,7 @@ def _prove_all(
     return found, absent
 
 
-def _table(found: list[AccuracyVerdict], checkpoint: Checkpoint, plan: ResizePlan):
+def _table(found: list[AccuracyVerdict], checkpoint: Checkpoint, plan: ResizePlan) -> Table:
     from rich.table import Table
 
     names = ', '.join(dict.fromkeys(f'{v.device}: {v.device_name}' for v in found))
