@@ -17,6 +17,7 @@ from recordings import CAMERA, a_depth, a_drive, a_frame, by_mcap, by_rosbags, s
 
 from dav2_ros.bags import BagError
 from dav2_ros.bags.info import overview, to_json, to_text
+from dav2_ros.bags.storage.files import find_files
 from dav2_ros.bags.storage.reader import BagReader
 
 FRAMES = 6
@@ -157,6 +158,14 @@ def split(folder):
     names = ''.join(f'  - drive_{part}.mcap\n' for part in range(3))
     (path / 'metadata.yaml').write_text(f'rosbag2_bagfile_information:\n  relative_file_paths:\n{names}')
     return path
+
+
+@pytest.mark.parametrize('name', ['drive', 'dri\nve', '', '_', '7_'])
+def test_files_that_no_list_names_are_read_by_number(tmp_path, name):
+    for number in (10, 9, 100):
+        (tmp_path / f'{name}_{number}.mcap').touch()
+    files, _ = find_files(tmp_path)
+    assert [file.name for file in files] == [f'{name}_{number}.mcap' for number in (9, 10, 100)]
 
 
 def test_split_recordings_are_one(tmp_path):

@@ -279,6 +279,25 @@ class TestRefusals:
         with pytest.raises(BagError, match=r"'lidar'.*'camera_optical'"):
             extract(tmp_path / 'bag', tmp_path / 'out', lidar_topic='/lidar', gap_s=0.0)
 
+    def test_a_camera_that_is_calibrated_only_at_first(self, tmp_path):
+        with BagWriter(tmp_path / 'bag') as out:
+            for i in range(3):
+                stamp = START_NS + i * 10**9
+                info = messages.info_message(CAMERA, stamp, 'optical')
+                info.k[:] = info.k if i < 2 else 0.0
+                out.write('/front/camera_info', info, stamp)
+                out.picture('/front/image', Frame(rgb(i), CAMERA, stamp, 'optical'))
+                out.depth('/front/depth', DepthMap(truth(CAMERA.rays()[..., 0]), CAMERA, stamp, 'optical'))
+        with pytest.raises(BagError, match=r'no calibrated camera_info of /front/image/compressed: give --info-topic'):
+            extract(
+                tmp_path / 'bag',
+                tmp_path / 'out',
+                image_topic='/front/image/compressed',
+                depth_topic='/front/depth/compressedDepth',
+                info_topic='/front/camera_info',
+                gap_s=0.0,
+            )
+
 
 class TestMessages:
     """Uncompressed pictures and depth; and what is damaged."""
