@@ -83,7 +83,7 @@ def find(key: CacheKey) -> Path | None:
     return folder if whole else None
 
 
-def obtain(key: CacheKey, make: Callable[[Path], None]) -> Path:
+def obtain(key: CacheKey, make: Callable[[Path], object]) -> Path:
     """Return the folder of this key; where it is absent, damaged or foreign, `make` fills a new one first.
 
     It is written beside and renamed. Whatever `make` raises is passed on, and nothing is left.

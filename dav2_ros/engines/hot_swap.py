@@ -72,7 +72,7 @@ class SwappableEngine:
             return self
         settled = selection.is_settled(*asked, without=lost)  # refuses what cannot run here at all
         self._use(selection.open_at_once(*asked, without=lost))
-        if settled and _rung(self._proved) == selection.REFERENCE:  # what passed earlier did not pass again
+        if settled and _rung(self._in_use) == selection.REFERENCE:  # what passed earlier did not pass again
             settled = selection.is_settled(*asked, without=lost)
         if not settled:
             build = lambda say: selection.open_proved(*asked, say, without=lost)  # noqa: E731
@@ -103,16 +103,21 @@ class SwappableEngine:
             else EngineState(proved, failure=self._failure)
         )
 
+    @property
+    def _in_use(self) -> ProvedEngine:
+        assert self._proved is not None  # from entering to leaving there is one
+        return self._proved
+
     def engine(self) -> Engine:
         """Return the engine for the next frame; if a better one is ready, it takes the place of the last one now."""
         better = self._builder and self._builder.take()
-        if better and _rung(better) == _rung(self._proved):
+        if better and _rung(better) == _rung(self._in_use):
             _close(better)
         elif better:
-            last = self._proved
+            last = self._in_use
             self._use(better)
             _close(last)
-        return self._proved.engine
+        return self._in_use.engine
 
     def lost(self, why: str) -> None:
         """Replace the engine, which threw or gave no depth: by another one that is proved.
@@ -120,7 +125,7 @@ class SwappableEngine:
         When all have failed they are opened anew, once; when they fail again, PyTorch in fp32 stands in. Raises
         EngineError if none can be had; then the supply is closed.
         """
-        rung = _rung(self._proved)
+        rung = _rung(self._in_use)
         self.close(0.0)
         self._lost |= {rung}
         checkpoint, name, spec = self._asked

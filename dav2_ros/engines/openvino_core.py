@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import openvino
 
 
 @cache
-def openvino_core():
+def openvino_core() -> openvino.Core:
     """Return the process's `openvino.Core`, which lives as long as the process; raises ImportError without OpenVINO.
 
     A core gives the thread that made it a stack for signal handlers and takes the stack away with itself. Of two cores

@@ -56,13 +56,15 @@ class EnginePool:
 
         Raises EngineError if none can be had; then the supply is closed, and opened anew when it is asked for.
         """
-        if supply := self._supplies.pop(self._newest, None):
+        plan = self._newest
+        if plan and (supply := self._supplies.pop(plan, None)):
             supply.lost(why)
-            self._supplies[self._newest] = supply
+            self._supplies[plan] = supply
 
     def state(self, plan: ResizePlan | None = None) -> EngineState | None:
         """Return what there is for a plan, by default the one asked for last; None if nothing is open."""
-        supply = self._supplies.get(plan or self._newest)
+        plan = plan or self._newest
+        supply = self._supplies.get(plan) if plan else None
         return supply.state if supply else None
 
     def close(self, *exc: object) -> None:

@@ -36,6 +36,8 @@ def checkpoint(tmp_path_factory):
 class Faulty:
     """PyTorch, and a fault on what it gives."""
 
+    calibration = ''
+
     def __init__(self, checkpoint, spec=SPEC) -> None:
         self._real = describe_engine(checkpoint, 'torch', spec)
         self.name, self.device, self.precision, self.spec = 'torch', 'cpu', self._real.precision, spec

@@ -10,13 +10,18 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dav2_ros.engines.engine import EngineError
 
+if TYPE_CHECKING:
+    from cuda.bindings.runtime import cudaGraphExec_t, cudaStream_t
 
-def cuda_runtime():
+
+def cuda_runtime() -> ModuleType:
     """Return cuda-python's module of the CUDA runtime; raises EngineError where it is not installed."""
     try:
         from cuda.bindings import runtime
@@ -28,7 +33,7 @@ def cuda_runtime():
     return runtime
 
 
-def call(returned: tuple):
+def call(returned: tuple[Any, ...]) -> Any:
     """Return what a call of the runtime returned beside its status; raises EngineError for any status but success."""
     status, *values = returned
     if int(status):
@@ -68,18 +73,18 @@ class PinnedBuffers:
         self._pinned = int(call(cuda.cudaMallocHost(self.nbytes)))
         self.pointer = int(call(cuda.cudaMalloc(self.nbytes)))
         bytes_ = (ctypes.c_uint8 * self.nbytes).from_address(self._pinned)
-        self.host = np.frombuffer(bytes_, dtype).reshape(shape)
+        self.host: np.ndarray = np.frombuffer(memoryview(bytes_), dtype).reshape(shape)
         self.host[...] = 0
 
-    def upload(self, stream) -> None:
+    def upload(self, stream: cudaStream_t) -> None:
         """Queue the copy to the GPU."""
         self._copy(self.pointer, self._pinned, 'cudaMemcpyHostToDevice', stream)
 
-    def download(self, stream) -> None:
+    def download(self, stream: cudaStream_t) -> None:
         """Queue the copy from the GPU."""
         self._copy(self._pinned, self.pointer, 'cudaMemcpyDeviceToHost', stream)
 
-    def _copy(self, to: int, source: int, kind: str, stream) -> None:
+    def _copy(self, to: int, source: int, kind: str, stream: cudaStream_t) -> None:
         cuda = cuda_runtime()
         call(cuda.cudaMemcpyAsync(to, source, self.nbytes, getattr(cuda.cudaMemcpyKind, kind), stream))
 
@@ -96,8 +101,8 @@ class CudaStream:
     def __init__(self) -> None:
         cuda = cuda_runtime()
         # non-blocking: what other threads queue on the default stream, as PyTorch does, would break off a recording
-        self.handle = call(cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
-        self._graph = None
+        self.handle: cudaStream_t = call(cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
+        self._graph: cudaGraphExec_t | None = None
 
     def wait(self) -> None:
         """Wait until all that was queued is done."""

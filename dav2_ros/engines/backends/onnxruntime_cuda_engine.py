@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from dav2_ros.engines import cache
@@ -37,14 +39,14 @@ class OnnxRuntimeCudaEngine:
             )
         self.checkpoint, self.spec = checkpoint, spec
         self.device, self.precision = device, 'fp16' if spec.precision == 'auto' else spec.precision
-        self._bound = None
+        self._bound: BoundSession | None = None
 
     def __enter__(self) -> OnnxRuntimeCudaEngine:
         path = whole_onnx(self.checkpoint, self.spec, self.precision)
         kind, _, number = self.device.partition(':')
         options = {'device_id': number or '0', 'use_tf32': '0'}  # fp32 is to mean fp32
-        self._bound = BoundSession(path, self.spec, (PROVIDER, options), kind, int(number or 0))
-        self._bound(np.zeros((self.spec.batch, self.spec.plan.height, self.spec.plan.width, 3), np.uint8))
+        self._bound = bound = BoundSession(path, self.spec, (PROVIDER, options), kind, int(number or 0))
+        bound(np.zeros((self.spec.batch, self.spec.plan.height, self.spec.plan.width, 3), np.uint8))
         return self
 
     @property
@@ -57,13 +59,14 @@ class OnnxRuntimeCudaEngine:
 
     def infer(self, pictures: np.ndarray) -> np.ndarray:
         """See `Engine.infer`; the result is a fresh array."""
+        assert self._bound is not None  # entered
         return self._bound(pictures)
 
 
 class BoundSession:
     """A session of one provider whose input and output keep their places in its device's memory."""
 
-    def __init__(self, path, spec: EngineSpec, provider: tuple[str, dict], kind: str, number: int) -> None:
+    def __init__(self, path: Path, spec: EngineSpec, provider: tuple[str, dict], kind: str, number: int) -> None:
         import onnxruntime
 
         self._session = onnxruntime.InferenceSession(str(path), providers=[provider])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.export import network_onnx
 from dav2_ros.engines.export.keys import network_key
 from dav2_ros.models.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 class OnnxRuntimeEngine(CpuEngine):
@@ -28,7 +32,7 @@ class OnnxRuntimeEngine(CpuEngine):
             )
         self.checkpoint, self.spec = checkpoint, spec
         self.device, self.precision = 'cpu', 'fp32'
-        self._session = None
+        self._session: onnxruntime.InferenceSession | None = None
 
     def __enter__(self) -> OnnxRuntimeEngine:
         import onnxruntime
@@ -51,6 +55,7 @@ class OnnxRuntimeEngine(CpuEngine):
         self._session = None
 
     def _run(self, image: np.ndarray) -> np.ndarray:
+        assert self._session is not None  # entered
         return self._session.run(None, {'image': image})[0]
 
 

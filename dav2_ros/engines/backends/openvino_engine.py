@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from dav2_ros.engines.export.keys import network_key
 from dav2_ros.engines.export.quantise import find_quantised
 from dav2_ros.engines.openvino_core import openvino_core
 from dav2_ros.models.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import openvino
 
 HINTS = {'fp32': 'f32', 'bf16': 'bf16', 'fp16': 'f16'}
 BLOB = 'compiled.blob'
@@ -48,7 +52,7 @@ class OpenVinoEngine(CpuEngine):
         self.precision = self._choose_precision()
         self._quantised = find_quantised(checkpoint, spec.plan) if self.precision == 'int8' else None
         self.calibration = self._quantised.calibration if self._quantised else ''
-        self._requests: list = []
+        self._requests: list[openvino.InferRequest] = []
 
     def _choose_device(self) -> str:
         device = 'cpu' if self.spec.device == 'auto' else self.spec.device
@@ -121,12 +125,12 @@ class OpenVinoEngine(CpuEngine):
 
         return cache.obtain(self._key(), compile_to) / BLOB
 
-    def _read(self, path: Path):
+    def _read(self, path: Path) -> openvino.CompiledModel:
         return self._core.import_model(path.read_bytes(), self.device.upper(), self._settings())
 
     def _settings(self) -> dict[str, object]:
         hint = HINTS[self._computes_in if self.precision == 'int8' else self.precision]
-        settings = {'INFERENCE_PRECISION_HINT': hint, 'PERFORMANCE_HINT': 'LATENCY'}
+        settings: dict[str, object] = {'INFERENCE_PRECISION_HINT': hint, 'PERFORMANCE_HINT': 'LATENCY'}
         if self.device == 'cpu':
             # A pinned thread waits for its core while the node receives and publishes on it.
             threads = len(os.sched_getaffinity(0))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.backends.build_progress import BuildProgress
@@ -23,6 +24,9 @@ from dav2_ros.engines.export.export import whole_onnx
 from dav2_ros.engines.export.keys import whole_key
 from dav2_ros.engines.export.quantise import QuantisedModel
 from dav2_ros.models.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import tensorrt
 
 PLAN = 'model.plan'
 TIMINGS = 'timings.bin'
@@ -69,7 +73,7 @@ def obtain_plan(
     return cache.obtain(key, make) / PLAN
 
 
-def build(trt: ModuleType, onnx: Path, timings: cache.CacheKey, say: Callable[[str], None]):
+def build(trt: ModuleType, onnx: Path, timings: cache.CacheKey, say: Callable[[str], None]) -> tensorrt.IHostMemory:
     """Return the plan of an ONNX file as bytes; raises EngineError with TensorRT's reason."""
     log = make_log(trt)
     builder = trt.Builder(log)
@@ -94,41 +98,49 @@ def build(trt: ModuleType, onnx: Path, timings: cache.CacheKey, say: Callable[[s
     return serialized
 
 
-def make_log(trt: ModuleType):
-    """Make a logger that keeps errors for our own sentences, and otherwise is quiet."""
+class BuildLog(Protocol):
+    """A trt.ILogger that keeps errors."""
 
-    class Log(trt.ILogger):
+    errors: list[str]
+
+
+def make_log(trt: ModuleType) -> BuildLog:
+    """Make a logger that keeps errors for our own sentences, and otherwise is quiet."""
+    base: Any = trt.ILogger
+
+    class Log(base):
         def __init__(self) -> None:
-            trt.ILogger.__init__(self)
+            base.__init__(self)
             self.errors: list[str] = []
 
-        def log(self, severity, text: str) -> None:
+        def log(self, severity: tensorrt.ILogger.Severity, text: str) -> None:
             if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 self.errors.append(text)
 
     return Log()
 
 
-def make_monitor(trt: ModuleType, progress: BuildProgress):
+def make_monitor(trt: ModuleType, progress: BuildProgress) -> tensorrt.IProgressMonitor:
     """Make TensorRT's own kind of listener, which passes everything on."""
+    base: Any = trt.IProgressMonitor
 
-    class Monitor(trt.IProgressMonitor):
+    class Monitor(base):
         def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
+            base.__init__(self)
 
-        def phase_start(self, phase_name, parent_phase, num_steps) -> None:
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             progress.phase_start(phase_name, parent_phase, num_steps)
 
-        def step_complete(self, phase_name, step) -> bool:
+        def step_complete(self, phase_name: str, step: int) -> bool:
             return progress.step_complete(phase_name, step)
 
-        def phase_finish(self, phase_name) -> None:
+        def phase_finish(self, phase_name: str) -> None:
             progress.phase_finish(phase_name)
 
     return Monitor()
 
 
-def _recall(config, timings: cache.CacheKey) -> None:
+def _recall(config: tensorrt.IBuilderConfig, timings: cache.CacheKey) -> None:
     """Give the builder what earlier ones measured here; if it does not want that, it measures anew."""
     folder = cache.find(timings)
     known = config.create_timing_cache((folder / TIMINGS).read_bytes() if folder else b'')
@@ -136,7 +148,7 @@ def _recall(config, timings: cache.CacheKey) -> None:
         config.set_timing_cache(config.create_timing_cache(b''), ignore_mismatch=False)
 
 
-def _remember(config, timings: cache.CacheKey) -> None:
+def _remember(config: tensorrt.IBuilderConfig, timings: cache.CacheKey) -> None:
     measured = bytes(config.get_timing_cache().serialize())
     if folder := cache.find(timings):
         cache.remove(folder)

@@ -13,6 +13,7 @@ of a camera's shape exports with PyTorch; a cache made on the same kind of Jetso
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -23,7 +24,12 @@ from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.engines.export.quantise_onnx import find_quantised_onnx
 from dav2_ros.models.checkpoints import Checkpoint
 
+if TYPE_CHECKING:
+    import tensorrt
+
 PRECISIONS = ('fp32', 'fp16', 'int8')
+
+Owned = TypeVar('Owned', PinnedBuffers, CudaStream)
 
 
 class TensorRtEngine:
@@ -54,14 +60,18 @@ class TensorRtEngine:
         self._quantised = find_quantised_onnx(checkpoint, spec) if self.precision == 'int8' else None
         self.calibration = self._quantised.calibration if self._quantised else ''
         self._owned: list[PinnedBuffers | CudaStream] = []
-        self._plan = self._context = None
+        self._plan: tensorrt.ICudaEngine | None = None
+        self._context: tensorrt.IExecutionContext | None = None
 
     def __enter__(self) -> TensorRtEngine:
         self._use_gpu()
         self._plan = self._load()
+        assert self._plan is not None  # else it has raised
         spec, plan = self.spec, self.spec.plan
         try:
             self._context = self._plan.create_execution_context()
+            if self._context is None:
+                raise EngineError('TensorRT has no room to run its plan: free memory on the GPU, or choose device cpu.')
             self._stream = self._own(CudaStream())
             self._pictures = self._own(PinnedBuffers((spec.batch, plan.height, plan.width, 3), np.uint8))
             self._depths = self._own(PinnedBuffers((spec.batch, *spec.out_shape), np.float32))
@@ -100,6 +110,7 @@ class TensorRtEngine:
     def _queue(self) -> None:
         """Queue one call: bytes up, the network, metres down."""
         self._pictures.upload(self._stream.handle)
+        assert self._context is not None  # entered
         if not self._context.execute_async_v3(int(self._stream.handle)):
             raise EngineError('TensorRT refused to run its own plan: choose engine torch.')
         self._depths.download(self._stream.handle)
@@ -108,11 +119,11 @@ class TensorRtEngine:
         """Say which GPU is meant: CUDA remembers it for each thread, and several threads use an engine in turn."""
         call(cuda_runtime().cudaSetDevice(self._index))
 
-    def _own(self, what):
+    def _own(self, what: Owned) -> Owned:
         self._owned.append(what)
         return what
 
-    def _load(self):
+    def _load(self) -> tensorrt.ICudaEngine:
         """Return the plan, built if need be; one that TensorRT does not take is built once more."""
         import tensorrt as trt
 

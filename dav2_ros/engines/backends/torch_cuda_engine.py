@@ -7,12 +7,18 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dav2_ros.engines.backends.torch_engine import DTYPES
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.models.checkpoints import Checkpoint, build
+
+if TYPE_CHECKING:
+    import torch
+
+    from dav2_ros.engines.export.end_to_end import PictureToDepth
 
 WARM_UPS = 3  # libraries choose their kernels, and cuDNN tries several, before anything is captured
 NO_MEMORY = ('out of memory', 'alloc_failed')  # how CUDA and its libraries say it
@@ -40,7 +46,12 @@ class TorchCudaEngine:
             raise EngineError('The torch engine knows no int8: choose precision fp16 or fp32.')
         self.checkpoint, self.spec, self.use_graph = checkpoint, spec, use_graph
         self.device, self.precision = device, 'fp16' if spec.precision == 'auto' else spec.precision
-        self._graph = self._network = self._pictures = self._depths = self._given = self._found = None
+        self._network: PictureToDepth | None = None
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._pictures: torch.Tensor | None = None  # on the GPU, and what the graph makes of them
+        self._depths: torch.Tensor | None = None
+        self._given: torch.Tensor | None = None  # the same in pinned memory
+        self._found: torch.Tensor | None = None
 
     def __enter__(self) -> TorchCudaEngine:
         try:
@@ -68,29 +79,29 @@ class TorchCudaEngine:
         spec, dtype = self.spec, getattr(torch, DTYPES[self.precision])
         with torch.cuda.device(self.device), torch.no_grad():
             network = PictureToDepth(fold(build(self.checkpoint)), spec.plan, spec.out_shape, dtype)
-            self._network = network.to('cuda', memory_format=torch.channels_last).eval()
+            self._network = network = network.to('cuda', memory_format=torch.channels_last).eval()
             self._stream = torch.cuda.Stream()
-            self._given = torch.zeros(
+            self._given = given = torch.zeros(
                 (spec.batch, spec.plan.height, spec.plan.width, 3), dtype=torch.uint8
             ).pin_memory()
             self._found = torch.zeros((spec.batch, *spec.out_shape), dtype=torch.float32).pin_memory()
-            self._pictures = self._given.cuda()
+            self._pictures = pictures = given.cuda()
             self._stream.wait_stream(torch.cuda.current_stream())
         with torch.inference_mode(), torch.cuda.device(self.device), self._exact():
             if self.use_graph:
-                self._graph, self._depths = self._capture(lambda: self._network(self._pictures))
+                self._graph, self._depths = self._capture(lambda: network(pictures))
             else:
                 with torch.cuda.stream(self._stream):
-                    self._network(self._pictures)
+                    network(pictures)
             self._stream.synchronize()
 
-    def _exact(self):
+    def _exact(self) -> contextlib.AbstractContextManager[None]:
         """Return the context in which fp32 means fp32: by default cuDNN convolves in TF32, with 10 bits of mantissa."""
         import torch
 
         return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=self.precision != 'fp32')
 
-    def _capture(self, call: Callable):
+    def _capture(self, call: Callable[[], torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
         """Capture what `call` launches; returns the graph and what `call` returned, which each replay fills again."""
         import torch
 
@@ -122,6 +133,8 @@ class TorchCudaEngine:
         """See `Engine.infer`; the result is the engine's pinned buffer."""
         import torch
 
+        assert self._network is not None and self._pictures is not None  # entered
+        assert self._given is not None and self._found is not None
         np.copyto(self._given.numpy()[: len(pictures)], pictures)
         with torch.inference_mode(), torch.cuda.device(self.device), torch.cuda.stream(self._stream):
             self._pictures.copy_(self._given, non_blocking=True)
@@ -139,24 +152,25 @@ class TorchCudaEngine:
         """Time the stages of `infer` one by one, by the GPU's own clock: ms of each, the mean of `count`."""
         import torch
 
-        whole = self._network
+        whole, pictures, given, found = self._network, self._pictures, self._given, self._found
+        assert whole is not None and pictures is not None and given is not None and found is not None  # entered
         with torch.inference_mode(), torch.cuda.device(self.device), self._exact():
-            images = whole.prepare(self._pictures)
+            images = whole.prepare(pictures)
             depths = whole.network(images)
             finished = whole.finish(depths)
             self._stream.wait_stream(torch.cuda.current_stream())
             calls = {
-                'upload': lambda: self._pictures.copy_(self._given, non_blocking=True),
-                'prepare': self._capture(lambda: whole.prepare(self._pictures))[0].replay,
+                'upload': lambda: pictures.copy_(given, non_blocking=True),
+                'prepare': self._capture(lambda: whole.prepare(pictures))[0].replay,
                 'network': self._capture(lambda: whole.network(images))[0].replay,
                 'finish': self._capture(lambda: whole.finish(depths))[0].replay,
-                'download': lambda: self._found.copy_(finished, non_blocking=True),
+                'download': lambda: found.copy_(finished, non_blocking=True),
             }
             with torch.cuda.stream(self._stream):
                 return {name: _event_ms(call, count) for name, call in calls.items()}
 
 
-def _event_ms(call: Callable, count: int) -> float:
+def _event_ms(call: Callable[[], object], count: int) -> float:
     """Return the mean time of a call on the current stream, without its launch where the GPU is behind."""
     import torch
 

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from dav2_ros.engines.backends.cpu_engine import CpuEngine
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
+
+if TYPE_CHECKING:
+    from dav2_ros.network.dpt import DepthAnything
 
 DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
@@ -27,7 +32,7 @@ class TorchEngine(CpuEngine):
             raise EngineError('The torch engine knows no int8: choose engine openvino, or precision fp32 or bf16.')
         self.checkpoint, self.spec = checkpoint, spec
         self.device, self.precision = 'cpu', 'fp32' if spec.precision == 'auto' else spec.precision
-        self._network = None
+        self._network: DepthAnything | None = None
 
     def __enter__(self) -> TorchEngine:
         import torch
@@ -46,6 +51,7 @@ class TorchEngine(CpuEngine):
     def _run(self, image: np.ndarray) -> np.ndarray:
         import torch
 
+        assert self._network is not None  # entered
         with torch.inference_mode():
             x = torch.from_numpy(image).to(self._dtype, memory_format=torch.channels_last)
             return self._network(x).float().numpy()

@@ -7,11 +7,16 @@ from __future__ import annotations
 import logging
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dav2_ros.engines.engine import EngineError, EngineSpec
 from dav2_ros.image.resize import ResizePlan
 from dav2_ros.models.checkpoints import Checkpoint, build
 from dav2_ros.network.presets import PATCH
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 OPSET = 18
 
@@ -41,7 +46,7 @@ def export_whole(checkpoint: Checkpoint, spec: EngineSpec, path: Path, precision
     _export(graph, pictures, 'picture', path)
 
 
-def _export(graph, example, name: str, path: Path) -> None:
+def _export(graph: nn.Module, example: Tensor, name: str, path: Path) -> None:
     """Attention is written out by the callers: several TensorRT versions mis-compile the fused operator."""
     import torch
 
@@ -59,7 +64,7 @@ def _export(graph, example, name: str, path: Path) -> None:
     )
 
 
-def _torch():
+def _torch() -> ModuleType:
     require_exporter()
     import torch
 

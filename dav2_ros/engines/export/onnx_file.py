@@ -64,6 +64,7 @@ def _meaning(checkpoint: Checkpoint, spec: EngineSpec) -> str:
         return 'relative inverse depth, larger is nearer, no metres'
     if not info.canonical:
         return 'metres along Z, for cameras like those of its training'
+    assert info.f_train_px is not None  # ModelInfo refuses a canonical model without
     factor = math.sqrt(plan.net_width / plan.width * plan.net_height / plan.height) / info.f_train_px
     return (
         f"metres along Z once multiplied by {factor:.7g} * sqrt(fx * fy), the camera's focal lengths in pixels of the "

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -24,6 +25,9 @@ from dav2_ros.engines.export.export import whole_onnx
 from dav2_ros.engines.export.keys import whole_key
 from dav2_ros.engines.export.quantise import QuantisedModel, digest_of, find_latest, load_nncf
 from dav2_ros.models.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import onnx
 
 FILE = 'model.onnx'
 
@@ -93,7 +97,7 @@ def _batches(pictures: Sequence[np.ndarray], spec: EngineSpec) -> list[np.ndarra
     return [np.stack([fitting[(k + i) % len(fitting)] for i in range(spec.batch)]) for k in starts]
 
 
-def _kept(model) -> list[str]:
+def _kept(model: onnx.ModelProto) -> list[str]:
     """Return the names of what stays in floats: the convolutions of `quantise._kept`, resizing, transposed ones.
 
     TensorRT takes one scale per *input* channel of a transposed convolution and computes wrong depth from one per
@@ -104,7 +108,7 @@ def _kept(model) -> list[str]:
     return [convolutions[0], *convolutions[-3:], *others]
 
 
-def _suit_tensorrt(model) -> None:
+def _suit_tensorrt(model: onnx.ModelProto) -> None:
     """Make unsigned bytes, which NNCF takes where nothing is negative, signed ones; count axes from the front.
 
     Zero points are 0 before and after; what is left of 256 steps above 0 is 127.
@@ -116,7 +120,7 @@ def _suit_tensorrt(model) -> None:
     types = {value.name: value.type.tensor_type for value in model.graph.value_info}
     for node in model.graph.node:
         if node.op_type == 'QuantizeLinear' and node.input[2] in unsigned:
-            _, scale, zero = (constants.get(name) for name in node.input)
+            scale, zero = (constants[name] for name in node.input[1:])
             wider = numpy_helper.to_array(scale) * np.float32(255 / 127)
             scale.CopyFrom(numpy_helper.from_array(np.float32(wider), scale.name))
             zero.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(zero), np.int8), zero.name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,22 +70,28 @@ def prove(
     found = np.concatenate([first[k] for k in sorted(first)])
     true = np.concatenate([true[_batch(k, spec.batch, len(true))] for k in sorted(first)])
     wrong = next(filter(None, (objection_to(depths, spec, spec.batch, info.kind) for _, depths in runs)), '')
-    finite = not wrong
-    measured = compare(found, true, info.max_depth_m, FLOOR[info.kind]) if finite else Comparison(None, None, ())
-    spread = max(_relative_change(first[k], depths) for k, depths in runs) if finite else None
-    reason = wrong or _objection(engine, spread, measured)
-    return AccuracyVerdict(
-        passed=not reason,
-        reason=reason or f'error p50 {_percent(measured.p50)}, p99 {_percent(measured.p99)}',
-        error_p50=measured.p50,
-        error_p99=measured.p99,
-        finite=finite,
-        deterministic=spread is not None and spread <= _repeat(engine),
-        monotone=measured.monotone(TOLERANCES[engine.precision].p50) if finite else False,
+    timed = AccuracyVerdict(
+        passed=False,
+        reason=wrong,
         median_ms=float(np.median(times_ms)) / spec.batch,
         best_ms=min(times_ms) / spec.batch,
         runs=len(runs),
         **facts_of(engine, checkpoint),
+    )
+    if wrong:
+        return timed
+    measured = compare(found, true, info.max_depth_m, FLOOR[info.kind])
+    spread = max(_relative_change(first[k], depths) for k, depths in runs)
+    reason = _objection(engine, spread, measured)
+    return replace(
+        timed,
+        passed=not reason,
+        reason=reason or f'error p50 {_percent(measured.p50)}, p99 {_percent(measured.p99)}',
+        error_p50=measured.p50,
+        error_p99=measured.p99,
+        finite=True,
+        deterministic=spread <= _repeat(engine),
+        monotone=measured.monotone(TOLERANCES[engine.precision].p50),
     )
 
 
@@ -100,8 +106,8 @@ def broken(engine: Engine, checkpoint: Checkpoint, error: Exception) -> Accuracy
 class Comparison:
     """Errors relative to the reference, and the mean depth of both over each tenth of the reference's depths."""
 
-    p50: float | None
-    p99: float | None
+    p50: float
+    p99: float
     tenths: tuple[tuple[float, float], ...]  # (reference, engine), rising in the first
 
     def monotone(self, slack: float) -> bool:

@@ -50,21 +50,21 @@ class FastestEngine:
     @property
     def best_ms(self) -> float:
         """Least time of a picture in the gate; infinite while there is none."""
-        return self.verdict.best_ms if self.verdict else math.inf
+        return self.verdict.rank_ms if self.verdict else math.inf
 
     def challenge(self, verdict: AccuracyVerdict, engine: Engine) -> None:
         """Let a proved, open engine take its place if it is faster; the slower one is closed."""
-        champion_ms, challenger_ms = self.best_ms, verdict.best_ms
+        champion_ms, challenger_ms = self.best_ms, verdict.rank_ms
         if challenger_ms < HOPELESS * champion_ms and self.engine:
             champion_ms, challenger_ms = compare_speed(self.engine, engine)
         if champion_ms <= challenger_ms:
             self._behind.append((_ratio(challenger_ms, champion_ms), verdict, engine))
             engine.__exit__(None, None, None)
             return
-        if self.engine:
+        if self.engine and self.verdict:
             self._behind.append((1.0, self.verdict, self.engine))
             share = _ratio(champion_ms, challenger_ms)
-            self._behind = [(share * pace, *other) for pace, *other in self._behind]
+            self._behind = [(share * pace, slower, behind) for pace, slower, behind in self._behind]
             self.close()
         self.verdict, self.engine = verdict, engine
 

@@ -163,11 +163,11 @@ class _Search:
             else:
                 self._compete(engine)
         champion = self._champion
-        if known := self._first_of([pair for pair in earlier if pair[0].best_ms < champion.best_ms]):
+        if known := self._first_of([pair for pair in earlier if pair[0].rank_ms < champion.best_ms]):
             champion.challenge(known.verdict, known.engine)
         for engine in spared if not champion.engine else ():
             self._compete(engine)
-        if not champion.engine:
+        if not (champion.engine and champion.verdict):
             return None
         for found, engine in champion.standings():
             verdict.keep(found, engine, self._checkpoint)
@@ -206,7 +206,7 @@ class _Search:
 
     def _first_of(self, pairs: list[tuple[AccuracyVerdict, Engine]], may_build: bool = True) -> ProvedEngine | None:
         """Open the fastest of these by their earlier verdicts; the next one where it does not pass again."""
-        for _, engine in sorted(pairs, key=lambda pair: pair[0].best_ms):
+        for _, engine in sorted(pairs, key=lambda pair: pair[0].rank_ms):
             now = self._try(engine, accuracy_gate.BRIEF)
             if now.was_measured and not now.passed:  # nothing has changed, and it is another engine: files have
                 self._say(f'{now.what} passed earlier: building it anew.')

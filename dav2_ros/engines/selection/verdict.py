@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import TypedDict
 
 from dav2_ros.engines import cache
 from dav2_ros.engines.devices import device_name, driver_version
@@ -20,6 +22,22 @@ from dav2_ros.models.checkpoints import Checkpoint
 
 FILE = 'verdict.json'
 CHECKS = 1  # raise when the checks or the tolerances change: older verdicts are then void
+
+
+class VerdictSubject(TypedDict):
+    """The fields of a verdict that do not depend on what is found."""
+
+    engine: str
+    precision: str
+    device: str
+    device_name: str
+    model: str
+    frame: tuple[int, int]
+    network: tuple[int, int]
+    output: str
+    batch: int
+    versions: dict[str, str]
+    time: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,11 @@ class AccuracyVerdict:
         """Return whether the engine gave depth at all: what raised may do better another time."""
         return self.median_ms is not None
 
+    @property
+    def rank_ms(self) -> float:
+        """Return `best_ms` as engines are ranked by it: infinite where it was not measured."""
+        return math.inf if self.best_ms is None else self.best_ms
+
     def to_facts(self) -> dict[str, object]:
         """Return what JSON keeps."""
         return asdict(self)
@@ -80,8 +103,8 @@ class AccuracyVerdict:
         return cls(**{**facts, 'frame': tuple(facts['frame']), 'network': tuple(facts['network'])})
 
 
-def facts_of(engine: Engine, checkpoint: Checkpoint) -> dict[str, object]:
-    """Return the fields of a verdict that do not depend on what is found."""
+def facts_of(engine: Engine, checkpoint: Checkpoint) -> VerdictSubject:
+    """Return what is judged: engine, device, shapes, versions, and when."""
     plan = engine.spec.plan
     versions = {engine.name: runtime_version(engine.name), 'dav2_ros': _our_version(), 'checks': str(CHECKS)}
     if engine.device.startswith('cuda') and (driver := driver_version()):
@@ -123,7 +146,9 @@ def keep(verdict: AccuracyVerdict, engine: Engine, checkpoint: Checkpoint) -> No
 def recall(engine: Engine, checkpoint: Checkpoint) -> AccuracyVerdict | None:
     """Return what was found earlier; None if nothing was, or if what failed may have been built anew since."""
     folder = cache.find(key_of(engine, checkpoint))
-    verdict = read(folder) if folder else None
+    if folder is None:
+        return None
+    verdict = read(folder)
     if verdict and not verdict.passed:
         found_at = (folder / FILE).stat().st_mtime
         for other, manifest in cache.entries():
