@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import platform
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from dav2_ros.bags.storage.reader import BagReader
 from dav2_ros.bags.storage.records import RecordedMessage
 from dav2_ros.demo.processes import DemoError
 from dav2_ros.evaluation.metrics import DepthMetrics, depth_metrics, mean
+from dav2_ros.files.atomic import write_json
 from dav2_ros.frames import stamp_ns
 from dav2_ros.media.contact_sheet import SheetRow
 
@@ -61,7 +60,7 @@ class DemoResult:
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + '\n')
+        write_json(path, self)
 
 
 class DemoRun:

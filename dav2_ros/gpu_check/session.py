@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dav2_ros.engines.engine import EngineError
+from dav2_ros.files.atomic import write_whole
 from dav2_ros.gpu_check.report import markdown, print_report
 from dav2_ros.models.info import ModelError
 
@@ -151,9 +152,7 @@ class CheckSession:
             texts[MARKDOWN_FILE] = markdown(document)
         with self._writing:
             for name, text in texts.items():
-                part = self.folder / f'.{name}.part'
-                part.write_text(text)
-                os.replace(part, self.folder / name)
+                write_whole(self.folder / name, text)
 
     def _note(self, name: str) -> None:
         result = self.parts[name]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from dav2_ros.files.atomic import write_whole
 from dav2_ros.models.files import sha256_of
 from dav2_ros.models.info import ModelError, ModelInfo
 from dav2_ros.models.registry import BUNDLED, REGISTRY, hash_record, local_path, lookup
@@ -40,7 +41,7 @@ def fetch(name: str, *, accept_non_commercial: bool = False) -> Path:
     if found != wanted:
         part.unlink()
         raise ModelError(f'{info.url} came with sha-256 {found}, wanted {wanted}: nothing was kept, fetch it again.')
-    hash_record(path).write_text(f'{wanted}  {path.name}\n')  # sha256sum's format; before the file, which it guards
+    write_whole(hash_record(path), f'{wanted}  {path.name}\n')  # sha256sum's format; before the file, which it guards
     os.replace(part, path)
     return path
 

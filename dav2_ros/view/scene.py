@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 
 from dav2_ros.cloud.cloud import CloudMaker
 from dav2_ros.cloud.options import CloudOptions
+from dav2_ros.files.atomic import written_beside
 from dav2_ros.frames import DepthMap
 from dav2_ros.media.images import depth_millimetres
 
@@ -66,14 +68,12 @@ class RerunScene:
         self._options = replace(cloud, stride=stride, organised=False)
         self._maker, self._count = CloudMaker(), 0
         self._recording = self._rr.RecordingStream('dav2_ros')
-        self._name = name
+        self._name, self._opened = name, ExitStack()
 
     def __enter__(self) -> RerunScene:
         recording = self._recording
         if self._save:
-            self._save.parent.mkdir(parents=True, exist_ok=True)
-            self._part = self._save.with_name(f'.{self._save.name}.part')
-            recording.save(self._part)
+            recording.save(self._opened.enter_context(written_beside(self._save)))
         else:
             recording.spawn()
         recording.send_recording_name(self._name)
@@ -83,13 +83,12 @@ class RerunScene:
         )  # the optical frame: x right, y down (REP 103)
         return self
 
-    def __exit__(self, kind: type | None, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._recording.flush()
         self._recording.disconnect()
-        if self._save:
-            if kind is None:
-                self._part.replace(self._save)
-            self._part.unlink(missing_ok=True)
+        self._opened.__exit__(kind, error, trace)
 
     def show(self, moment: TimelineFrame) -> None:
         """Add a moment; without a camera there is no cloud and no frustum."""

@@ -11,9 +11,8 @@ publish them as examples. The photographs are for judging only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -23,6 +22,7 @@ import typer
 
 from dav2_ros.camera import Camera
 from dav2_ros.estimator import DepthEstimator
+from dav2_ros.files.atomic import write_json
 from dav2_ros.frames import Frame
 from dav2_ros.models import checkpoints
 from dav2_training.data import decode
@@ -188,8 +188,7 @@ def main(
     found = {model: judge(folder, model, size) for model in models}
     print('\n'.join(table(found)))
     if json_to:
-        json_to.parent.mkdir(parents=True, exist_ok=True)
-        json_to.write_text(json.dumps({m: [asdict(s) for s in each] for m, each in found.items()}, indent=1))
+        write_json(json_to, found)
 
 
 if __name__ == '__main__':

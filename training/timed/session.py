@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import pickle
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dav2_ros.files.atomic import written_beside
 from dav2_ros.models.info import ModelInfo
 from dav2_training import export
 from dav2_training.config import ConfigError, MetricConfig, TimedConfig
@@ -141,15 +141,14 @@ class TimedSession:
     def keep(self) -> Path:
         """Write last.pt and the runtime's file, each whole under its name or not at all."""
         self.progress.elapsed_s = self.elapsed_s
-        path, beside = self.out / 'last.pt', self.out / 'last.part'
         model = self.info.to_facts()
         state = {
             'network': self.average.weights, 'raw': self.network.state_dict(), 'config': self.facts, 'model': model,
             'optimizer': self.optimizer.state_dict(), 'step': self.progress.step,
             'progress': dataclasses.asdict(self.progress),
         }  # fmt: skip
-        torch.save(state, beside)
-        os.replace(beside, path)
+        with written_beside(self.out / 'last.pt') as part:
+            torch.save(state, part)
         weights = {name: tensor.cpu() for name, tensor in self.average.weights.items()}
         notes = {'steps': self.progress.step, 'config': json.dumps(self.facts)}
         return export.write(export.Trained(weights, self.info, notes), self.out / f'{self.info.name}.safetensors')
