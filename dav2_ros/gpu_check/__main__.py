@@ -23,10 +23,9 @@ from dav2_ros.gpu_check.session import CheckSession, CheckSettings
 def settings_for(device: str, quick: bool) -> CheckSettings:
     """Return what is checked on a device; on a CPU only enough to try the check itself."""
     if not device.startswith('cuda'):
-        small = {'presets': ('vitt',), 'sizes': (56,), 'frame': (60, 80), 'chief': 'vitt', 'largest': 'vitt'}
-        counts = {'runs': 5, 'measure_s': 0.05, 'matrix': 128, 'copied_mb': 1, 'repeats': 6, 'camera_s': 0.2}
-        kinds = {'precisions': ('bf16', 'fp32'), 'batches': (1, 2), 'engines': ('torch',), 'cameras': 2}
-        return CheckSettings(device, **small, **counts, **kinds)
+        return CheckSettings(device, presets=('vitt',), sizes=(56,), frame=(60, 80), chief='vitt', largest='vitt',
+                             runs=5, measure_s=0.05, matrix=128, copied_mb=1, repeats=6, camera_s=0.2,
+                             precisions=('bf16', 'fp32'), batches=(1, 2), engines=('torch',), cameras=2)  # fmt: skip
     if quick:
         return CheckSettings(device, presets=('vitt', 'vits'), sizes=(252,), precisions=('fp16', 'fp32'),
                              largest='vits', runs=60, measure_s=0.4, repeats=50, camera_s=1.0)  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def measure_products(result: dict, session: CheckSession) -> None:
             a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
             c = torch.empty(n, n, device=device, dtype=dtype)
             count = PRODUCTS if precision != 'fp32' else 4
-            ms = device_ms(lambda a=a, b=b, c=c: torch.mm(a, b, out=c), count, device)
+            ms = device_ms(partial(torch.mm, a, b, out=c), count, device)
             rates[precision] = 2.0 * n**3 / (1e-3 * ms)
 
 

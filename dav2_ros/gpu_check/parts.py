@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from itertools import product
 
 from dav2_ros.gpu_check import card, serving, speed
-from dav2_ros.gpu_check.session import CheckSession
+from dav2_ros.gpu_check.session import CheckSession, CheckSettings
 from dav2_ros.gpu_check.subjects import CheckSubject, load
 from dav2_ros.gpu_check.worker import measure_cameras, measure_compiled
 
@@ -68,16 +69,16 @@ def _needs(preset: str) -> float:
     return NEEDS_S.get(preset, NEEDS_S['vitl'])
 
 
-def _check(session: CheckSession, subjects) -> None:
+def _check(session: CheckSession, subjects: Iterable[CheckSubject]) -> None:
     """Check the engines of these subjects that have not been checked yet."""
     for one in subjects:
         name = f'engine {one.name}'
         if name not in session.parts:
             needs_s = _needs(one.preset) if session.settings.device.startswith('cuda') else 1.0
-            session.run(name, needs_s, lambda r, one=one: speed.check_engine(r, session, one))
+            session.run(name, needs_s, partial(speed.check_engine, session=session, subject=one))
 
 
-def _first(settings, subject) -> Iterator[CheckSubject]:
+def _first(settings: CheckSettings, subject: Callable[..., CheckSubject]) -> Iterator[CheckSubject]:
     """Yield batch 1 of the small presets, and what other libraries are installed."""
     for preset, size, precision in product(settings.presets[:2], settings.sizes, settings.precisions):
         yield subject(preset, size, precision)
@@ -90,7 +91,7 @@ def _first(settings, subject) -> Iterator[CheckSubject]:
                 yield CheckSubject(two.preset, two.size, two.precision, 1, two.device, two.frame, engine)
 
 
-def _others(settings, subject) -> Iterator[CheckSubject]:
+def _others(settings: CheckSettings, subject: Callable[..., CheckSubject]) -> Iterator[CheckSubject]:
     """Yield everything else, cheap and telling first."""
     for batch, precision in product(settings.batches, settings.precisions):
         for preset, size in product(settings.presets, settings.sizes):

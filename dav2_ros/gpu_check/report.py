@@ -152,13 +152,14 @@ def _stages(document: dict) -> CheckTable:
 
 
 def _serving(document: dict) -> CheckTable:
-    rows = []
+    rows: list[tuple[str, str, str]] = []
+    verdicts: dict[object, str] = {True: 'pass', False: 'FAIL'}
     hidden = {'state', 'took_s', 'traceback', 'passed', 'reason'}
     for name in ('determinism', 'threads', 'swap', 'no memory', 'cameras, one engine', 'cameras, processes',
                  'torch.compile', 'device memory'):  # fmt: skip
         part = _part(document, name)
         if part:
-            verdict = {True: 'pass', False: 'FAIL'}.get(part.get('passed'), part['state'])
+            verdict = verdicts.get(part.get('passed'), part['state'])
             facts = '; '.join(f'{key} {value}' for key, value in part.items() if key not in hidden)
             rows.append((name, verdict, part.get('reason') or facts))
     return CheckTable('Serving', ('what', 'result', 'found'), rows)

@@ -111,7 +111,8 @@ def check_swap(result: dict, session: CheckSession, subject: CheckSubject) -> No
     errors, gaps_ms, last_s, frames_after = [], [], time.perf_counter(), 0
     with supply:
         while time.monotonic() < end_s:
-            is_building = bool(supply.state.building)  # asked before: what is ready by then serves this frame
+            state = supply.state  # asked before: what is ready by then serves this frame
+            is_building = bool(state and state.building)
             engine = supply.engine()
             name = f'{engine.name} {engine.precision} on {engine.device}'
             depth_m = engine.infer(picture)[0]
@@ -123,7 +124,8 @@ def check_swap(result: dict, session: CheckSession, subject: CheckSubject) -> No
             frames_after += not is_building
             if frames_after > FRAMES_AFTER:
                 break
-        result['failure'] = supply.state.failure
+        state = supply.state
+        result['failure'] = state.failure if state else ''
     result |= {'served': served, 'longest_gap_ms': round(max(gaps_ms), 2), 'largest_error_p50': max(errors)}
     result['sentences'] = said[-6:]
     swapped = len(served) > 1 or not subject.device.startswith('cuda')

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -53,7 +55,7 @@ def compare_ways(result: dict, session: CheckSession, subject: CheckSubject) -> 
     settings, device, pictures = session.settings, subject.device, subject.pictures()
     bgr = np.ascontiguousarray(pictures[..., ::-1])  # what cv2.imread gives, and the published code takes
     checkpoint, plan = subject.checkpoint, subject.plan
-    ours = {f'engine {subject.precision}': subject.describe()}
+    ours: dict[str, Engine] = {f'engine {subject.precision}': subject.describe()}
     if device.startswith('cuda'):
         ours[f'engine {subject.precision}, no graph'] = TorchCudaEngine(checkpoint, subject.spec, device, False)
         fp32 = CheckSubject(subject.preset, subject.size, 'fp32', subject.batch, device, subject.frame)
@@ -62,9 +64,12 @@ def compare_ways(result: dict, session: CheckSession, subject: CheckSubject) -> 
         'published, fp32': EagerBaseline(checkpoint, plan, device),
         'published, autocast': EagerBaseline(checkpoint, plan, device, autocast=True),
     }
-    calls, opened, absent = {}, [], result.setdefault('absent', {})
+    ways: dict[str, Engine | EagerBaseline] = {**ours, **theirs}
+    calls: dict[str, Callable[[], object]] = {}
+    opened: list[Engine | EagerBaseline] = []
+    absent = result.setdefault('absent', {})
     try:
-        for name, way in {**ours, **theirs}.items():
+        for name, way in ways.items():
             try:
                 opened.append(way.__enter__())
             except Exception as error:  # the others are compared all the same
@@ -78,8 +83,8 @@ def compare_ways(result: dict, session: CheckSession, subject: CheckSubject) -> 
     result['ways'] = {name: summary(times) for name, times in times_ms.items()}
 
 
-def _call(way, pictures: np.ndarray):
-    return (lambda: way.infer(pictures)) if hasattr(way, 'infer') else (lambda: way(pictures))
+def _call(way: Engine | EagerBaseline, pictures: np.ndarray) -> Callable[[], object]:
+    return partial(way if isinstance(way, EagerBaseline) else way.infer, pictures)
 
 
 def measure_stages(result: dict, session: CheckSession, subject: CheckSubject) -> None:
@@ -90,7 +95,11 @@ def measure_stages(result: dict, session: CheckSession, subject: CheckSubject) -
         result['whole'] = summary(call_ms(lambda: engine.infer(pictures), settings.runs, settings.measure_s))
         buffer = np.empty_like(pictures)
         result['host_copy_ms'] = round(device_ms(lambda: np.copyto(buffer, pictures), 20, 'cpu'), 4)
-        stages = engine.stage_ms(STAGE_CALLS) if isinstance(engine, TorchCudaEngine) else _host_stages(engine, pictures)
+        if isinstance(engine, TorchCudaEngine):
+            stages = engine.stage_ms(STAGE_CALLS)
+        else:
+            assert isinstance(engine, CpuEngine)  # PyTorch's other engine
+            stages = _host_stages(engine, pictures)
     result['stages_ms'] = {name: round(ms, 4) for name, ms in stages.items()}
     result['outside_ms'] = result['whole']['p50_ms'] - stages['network']
     _relate(result, session, subject, 1e-3 * stages['network'])

@@ -16,6 +16,7 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from dav2_ros.benchmark.timing import in_turns_ms, summary
 from dav2_ros.gpu_check.session import CheckSession
@@ -35,6 +36,7 @@ def measure_cameras(result: dict, session: CheckSession, subject: CheckSubject) 
             patience_s = min(START_S, max(5.0, session.left_s - settings.camera_s - 2))
             _wait_for_lines(children, patience_s)
             for child in children:
+                assert child.stdin is not None  # a pipe
                 child.stdin.write('go\n')
                 child.stdin.flush()
             answers = [json.loads(line) for line in _wait_for_lines(children, settings.camera_s + 10)]
@@ -68,7 +70,7 @@ def measure_compiled(result: dict, session: CheckSession, subject: CheckSubject)
             child.wait()
 
 
-def _start(session: CheckSession, job: dict, errors) -> subprocess.Popen:
+def _start(session: CheckSession, job: dict, errors: IO[str]) -> subprocess.Popen:
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get('PYTHONPATH')])]
     child = subprocess.Popen(
         [sys.executable, '-m', 'dav2_ros.gpu_check.worker', json.dumps(job)],
@@ -87,7 +89,9 @@ def _wait_for_lines(children: list[subprocess.Popen], seconds: float) -> list[st
     lines: dict[int, str] = {}
 
     def read(k: int) -> None:
-        lines[k] = children[k].stdout.readline()
+        answers = children[k].stdout
+        assert answers is not None  # a pipe
+        lines[k] = answers.readline()
 
     readers = [threading.Thread(target=read, args=(k,), daemon=True) for k in range(len(children))]
     for reader in readers:
@@ -140,7 +144,7 @@ def compiled(subject: CheckSubject, seconds: float) -> dict:
     started_s = time.perf_counter()
     for _ in range(3):
         infer()
-    facts = {'compiled_in_s': round(time.perf_counter() - started_s, 1)}
+    facts: dict[str, object] = {'compiled_in_s': round(time.perf_counter() - started_s, 1)}
     with subject.describe() as engine:
         ways = {'torch.compile': infer, 'engine': lambda: engine.infer(pictures)}
         facts['ways'] = {name: summary(times) for name, times in in_turns_ms(ways, 10, 3 * seconds).items()}
