@@ -125,7 +125,7 @@ class TimedSession:
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            changed = checkpoints.difference(_lasting(state['config']), _lasting(self.facts))
+            changed = checkpoints.first_difference(_lasting(state['config']), _lasting(self.facts))
             if not changed:
                 self.network.load_state_dict(state['raw'])
                 self.average.weights = {name: state['network'][name].float() for name in self.average.weights}
@@ -151,7 +151,7 @@ class TimedSession:
             torch.save(state, part)
         weights = {name: tensor.cpu() for name, tensor in self.average.weights.items()}
         notes = {'steps': self.progress.step, 'config': json.dumps(self.facts)}
-        return export.write(export.Trained(weights, self.info, notes), self.out / f'{self.info.name}.safetensors')
+        return export.write(export.TrainedModel(weights, self.info, notes), self.out / f'{self.info.name}.safetensors')
 
     def learn(self, batch: MetricBatch) -> tuple[float, float]:
         """Do one step; return its loss and its gradient's norm. Raises ConfigError where nothing is learnt any more."""
