@@ -39,10 +39,11 @@ class GroundHeight:
             raise ValueError('the camera is not calibrated, so no plane can be found in its depth')
         rays, z_m, pixels = _below(depth)
         plane = _ground(rays, z_m) if len(z_m) >= 100 else None
-        on_it = np.abs(z_m * (rays @ plane) - 1.0) < TOLERANCE if plane is not None else np.zeros(len(z_m), bool)
-        if on_it.sum() < LEAST_SHARE * SAMPLES:
-            on_it[:] = False
-        heights_m = z_m[on_it] * (rays[on_it] @ (plane / np.linalg.norm(plane))) if on_it.any() else z_m[on_it]
+        on_it, heights_m = np.zeros(len(z_m), bool), np.zeros(0)
+        if plane is not None:
+            near = np.abs(z_m * (rays @ plane) - 1.0) < TOLERANCE
+            if near.sum() >= LEAST_SHARE * SAMPLES:
+                on_it, heights_m = near, z_m[near] * (rays[near] @ (plane / np.linalg.norm(plane)))
         known_m = np.full(len(heights_m), self.height_m, np.float32)
         regions = regions_of(pixels[on_it], depth.z_m.shape)
         return Pairs(known_m, heights_m.astype(np.float32), regions, 100, 'no ground plane in the lower picture')
