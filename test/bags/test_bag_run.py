@@ -19,6 +19,7 @@ import yaml
 
 pytest.importorskip('rosbags', reason='rosbags is not installed (pip: the extra bags)')
 
+from memory import PEAK_KB
 from recordings import (
     CAMERA,
     FRAME_ID,
@@ -355,7 +356,7 @@ class TestTransforms:
 
 def test_memory_does_not_grow_with_the_recording(random_model, tmp_path):
     """Four times the recording takes no more memory, within what an allocator keeps."""
-    peaks, told = [], 'import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)'
+    peaks, told = [], f'print({PEAK_KB})'
     for frames in (30, 120):
         drive = by_rosbags(tmp_path / f'drive{frames}', _large(frames))
         done = launch(drive, tmp_path / f'out{frames}', random_model, 100000, program=PROGRAM + told)
