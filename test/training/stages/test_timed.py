@@ -33,7 +33,7 @@ from dav2_training.timed.evaluation import near_rims_found, score_network
 from dav2_training.timed.fit import shapes
 from dav2_training.timed.session import TimedSession, WeightAverage
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 FIT = FitConfig(batch=4, lr=1e-3, encoder_lr=1e-3, accelerator='cpu', threads=1)
 TIMED = TimedConfig(
     minutes=0.25, buffer=40, panoramas=10, panorama_height=28, panorama_width=84, panorama_every=3, fill=8, scenes=2,
