@@ -80,16 +80,9 @@ def summary(times_ms: Sequence[float]) -> dict[str, float]:
 
 def device_ms(call: Callable[[], object], count: int, device: str) -> float:
     """Return the mean milliseconds of `count` calls, queued one behind the other, by the device's clock."""
-    import torch
-
     if not device.startswith('cuda'):
         return float(np.mean(call_ms(call, count)))
-    call()
-    call()
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    first.record()
-    for _ in range(count):
-        call()
-    last.record()
-    last.synchronize()
-    return first.elapsed_time(last) / count
+    from dav2_ros.engines.backends.torch_cuda_engine import event_ms
+
+    call()  # the first of two that do not count
+    return event_ms(call, count)

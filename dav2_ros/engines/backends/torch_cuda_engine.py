@@ -167,10 +167,10 @@ class TorchCudaEngine:
                 'download': lambda: found.copy_(finished, non_blocking=True),
             }
             with torch.cuda.stream(self._stream):
-                return {name: _event_ms(call, count) for name, call in calls.items()}
+                return {name: event_ms(call, count) for name, call in calls.items()}
 
 
-def _event_ms(call: Callable[[], object], count: int) -> float:
+def event_ms(call: Callable[[], object], count: int) -> float:
     """Return the mean time of a call on the current stream, without its launch where the GPU is behind."""
     import torch
 

@@ -115,12 +115,26 @@ def sample(pattern: Tensor, u: Tensor, v: Tensor, texels: Tensor) -> Tensor:
     level = texels.clamp(1.0, 2.0 ** (LEVELS - 1)).log2().round_().long()
     size = torch.full_like(level, SIZE) >> level
     base = offsets[level] + pattern * size * size
-    x, y = (u * size - 0.5), (v * size - 0.5)
+    return bilinear(flat, base, size, u, v)
+
+
+def bilinear(texels: Tensor, first: Tensor, size: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Look tiles up between their texels.
+
+    Args:
+        texels: (N,) or (N, C), the tiles one behind the other, each row by row.
+        first: (...) int64 index of a tile's first texel. size: (...) texels of its side, a power of 2.
+        u, v: (...) position in tiles; wraps.
+    Returns:
+        (...) or (..., C).
+    """
+    x, y = u * size - 0.5, v * size - 0.5
     x0, y0 = x.floor(), y.floor()
-    fx, fy = x - x0, y - y0
+    channels = (1,) * (texels.ndim - 1)
+    fx, fy = (x - x0).reshape(*x.shape, *channels), (y - y0).reshape(*y.shape, *channels)
     x0, y0 = x0.long() & (size - 1), y0.long() & (size - 1)
     x1, y1 = (x0 + 1) & (size - 1), (y0 + 1) & (size - 1)
-    top, bottom = base + y0 * size, base + y1 * size
-    upper = torch.lerp(flat[top + x0], flat[top + x1], fx)
-    lower = torch.lerp(flat[bottom + x0], flat[bottom + x1], fx)
+    top, bottom = first + y0 * size, first + y1 * size
+    upper = torch.lerp(texels[top + x0], texels[top + x1], fx)
+    lower = torch.lerp(texels[bottom + x0], texels[bottom + x1], fx)
     return torch.lerp(upper, lower, fy)

@@ -239,12 +239,4 @@ def sample(pattern: Tensor, u: Tensor, v: Tensor, texels: Tensor) -> Tensor:
     level = texels.nan_to_num(1.0).clamp(1.0, 2.0 ** (LEVELS - 1)).log2().round_().long()
     size = torch.full_like(level, SIZE) >> level
     base = offsets[level] + pattern * size * size
-    x, y = u * size - 0.5, v * size - 0.5
-    x0, y0 = x.floor(), y.floor()
-    fx, fy = (x - x0)[..., None], (y - y0)[..., None]
-    x0, y0 = x0.long() & (size - 1), y0.long() & (size - 1)
-    x1, y1 = (x0 + 1) & (size - 1), (y0 + 1) & (size - 1)
-    top, bottom = base + y0 * size, base + y1 * size
-    upper = torch.lerp(flat[top + x0], flat[top + x1], fx)
-    lower = torch.lerp(flat[bottom + x0], flat[bottom + x1], fx)
-    return torch.lerp(upper, lower, fy)
+    return textures.bilinear(flat, base, size, u, v)
